@@ -1,0 +1,19 @@
+/** Where a service says what happens to it; facts are for machines, messages for people. */
+export interface Log {
+  info(message: string, facts?: Readonly<Record<string, unknown>>): void
+  warn(message: string, facts?: Readonly<Record<string, unknown>>): void
+}
+
+/** Drops everything; what a service uses when nobody listens. */
+export const silentLog: Log = { info() {}, warn() {} }
+
+/** Writes one JSON line per message to standard error, so that standard output stays free for people. */
+export const consoleLog: Log = {
+  info: (message, facts) => console.error(JSON.stringify({ level: 'info', message, ...facts })),
+  warn: (message, facts) => console.error(JSON.stringify({ level: 'warn', message, ...facts })),
+}
+
+/** The message of anything that was thrown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
