@@ -1,0 +1,90 @@
+import type { Clock } from '../core/clock.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { EventBus, Intent, IntentDraft } from '../core/events.ts'
+import type { Logger, Metrics } from '../core/telemetry.ts'
+import { type Backoff, backoffMs } from './backoff.ts'
+import { type Outbox, OutboxClosedError, OutboxFullError, OutboxStateError } from './outbox.ts'
+
+export interface EventBusParts {
+  readonly outbox: Outbox
+  readonly clock: Clock
+  readonly random: () => number
+  /** A new unique id for each intent. */
+  readonly createId: () => string
+  /** Called when an event has become due. */
+  readonly wake: () => void
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
+const REWRITE: Backoff = { baseMs: 250, maxMs: 5_000 }
+
+/** The event bus on top of an outbox: writes intents and outcomes, and leaves delivery to the relay. */
+export function createEventBus(parts: EventBusParts): EventBus {
+  const { outbox, clock, createId, log, metrics } = parts
+
+  return {
+    async intend(draft) {
+      const id = createId()
+      try {
+        await outbox.intend(id, draft, clock.now())
+      } catch (cause) {
+        const isFull = cause instanceof OutboxFullError
+        metrics.count('sluice_outbox_refused_total', { reason: isFull ? 'full' : 'storage' })
+        log.error('Cannot note an intent', { route: draft.route, reason: messageOf(cause) })
+        throw new GatewayError('overloaded', { headers: { 'retry-after': '5' }, cause })
+      }
+      return createIntent(id, draft, parts)
+    },
+  }
+}
+
+function createIntent(id: string, draft: IntentDraft, parts: EventBusParts): Intent {
+  const { outbox, clock, wake, log } = parts
+  let outcome: string | undefined
+
+  /** The outcome stands even if it cannot be written now (e.g. disk full): the caller hears of it, and it is written later. */
+  async function settle(name: string, write: () => Promise<void>): Promise<void> {
+    if (outcome) throw new Error(`Cannot ${name} intent "${id}": its outcome is "${outcome}" already`)
+    outcome = name
+    try {
+      await write()
+    } catch (cause) {
+      log.error('Cannot write the outcome of an intent', { id, route: draft.route, outcome, reason: messageOf(cause) })
+      if (isWorthAnotherTry(cause)) rewriteLater(write, 1)
+      throw cause
+    }
+  }
+
+  function rewriteLater(write: () => Promise<void>, failures: number): void {
+    clock.after(backoffMs(REWRITE, failures, parts.random), async () => {
+      try {
+        await write()
+        log.info('Wrote the outcome of an intent late', { id, route: draft.route, outcome })
+      } catch (error) {
+        if (isWorthAnotherTry(error)) rewriteLater(write, failures + 1)
+      }
+    })
+  }
+
+  return {
+    id,
+    commit: (event, address) => {
+      const committedAtMs = clock.now()
+      return settle('commit', async () => {
+        await outbox.commit(id, { event, address, committedAtMs })
+        wake()
+      })
+    },
+    reject: () => settle('reject', () => outbox.reject(id)),
+    unknown: (reason) => settle('unknown', () => outbox.markUnknown(id, reason)),
+  }
+}
+
+function isWorthAnotherTry(error: unknown): boolean {
+  return !(error instanceof OutboxStateError || error instanceof OutboxClosedError)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,176 @@
+import { Database } from 'bun:sqlite'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { commitOrder, testOutbox } from '../../../tests/support/outbox-conformance.ts'
+import { LEFT_WITHOUT_OUTCOME } from '../../events/outbox.ts'
+import { openSqliteOutbox } from './sqlite-outbox.ts'
+
+const DRAFT = { route: 'place-order', method: 'POST', path: '/orders' }
+
+let directory = ''
+let files = 0
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'sluice-outbox-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const newPath = () => join(directory, `outbox-${files++}.db`)
+
+testOutbox('The SQLite outbox', (capacity) =>
+  openSqliteOutbox(capacity === undefined ? { path: newPath() } : { path: newPath(), capacity }),
+)
+
+describe('The SQLite outbox', () => {
+  test('makes the directory of its file', async () => {
+    const path = join(directory, 'a', 'b', 'outbox.db')
+    await openSqliteOutbox({ path }).close()
+    expect(existsSync(path)).toBe(true)
+  })
+
+  test('finds its entries again: what was committed is due in order, what was left open is unknown', async () => {
+    const path = newPath()
+    const before = openSqliteOutbox({ path, capacity: 4 })
+    await before.intend('left', DRAFT, 1)
+    await commitOrder(before, 'a1', 'a')
+    await commitOrder(before, 'a2', 'a')
+    await before.close()
+
+    const after = openSqliteOutbox({ path, capacity: 4 })
+    expect((await after.due(10, new Set())).map(({ id }) => id)).toEqual(['a1'])
+    expect(await after.list('unknown', 10)).toMatchObject([{ id: 'left', draft: DRAFT, reason: LEFT_WITHOUT_OUTCOME }])
+    await commitOrder(after, 'a3', 'a')
+    await expect(after.intend('one too many', DRAFT, 1)).rejects.toThrow('holds 4 entries')
+    const order: (string | undefined)[] = []
+    for (let i = 0; i < 3; i++) {
+      const [next] = await after.due(10, new Set())
+      order.push(next?.id)
+      await after.delivered(next?.id ?? '')
+    }
+    expect(order).toEqual(['a1', 'a2', 'a3'])
+    await after.close()
+  })
+
+  test('lets the writes of one turn share one transaction', async () => {
+    const path = newPath()
+    const outbox = openSqliteOutbox({ path })
+    const sizeOfLog = () => Bun.file(`${path}-wal`).size
+    const before = sizeOfLog()
+    await Promise.all(Array.from({ length: 64 }, (_, i) => outbox.intend(`intent-${i}`, DRAFT, 1)))
+    const together = sizeOfLog() - before
+    for (let i = 0; i < 64; i++) await outbox.intend(`alone-${i}`, DRAFT, 1)
+    const alone = sizeOfLog() - before - together
+    // Each transaction logs every page it touched, so 64 of them log the same pages many times over.
+    expect(together * 5).toBeLessThan(alone)
+    await outbox.close()
+  })
+
+  test('keeps everything it acknowledged when its process is killed', async () => {
+    const path = newPath()
+    const script = join(import.meta.dir, '../../../tests/support/outbox-writer-process.ts')
+    const writer = Bun.spawn([process.execPath, script, path], { stdout: 'pipe', stderr: 'inherit' })
+    let said = ''
+    for await (const chunk of writer.stdout.pipeThrough(new TextDecoderStream())) {
+      said += chunk
+      if (said.includes('committed 20-19')) writer.kill('SIGKILL')
+    }
+    await writer.exited
+
+    const outbox = openSqliteOutbox({ path })
+    const unknown = new Set((await outbox.list('unknown', 10_000)).map(({ id }) => id))
+    const committed = new Set((await outbox.list('committed', 10_000)).map(({ id }) => id))
+    const lines = said.split('\n').slice(0, -1)
+    const acknowledged = (word: string) =>
+      lines.filter((line) => line.startsWith(word)).map((line) => line.split(' ')[1])
+    expect(acknowledged('committed').length).toBeGreaterThanOrEqual(420)
+    expect(acknowledged('committed').filter((id) => !committed.has(id ?? ''))).toEqual([])
+    expect(acknowledged('intended').filter((id) => !unknown.has(id ?? '') && !committed.has(id ?? ''))).toEqual([])
+    expect(unknown).toContain('0-left')
+    expect((await outbox.counts()).pending).toBe(0)
+    await outbox.close()
+  }, 30_000)
+
+  test('rejects every write of a transaction the disk refused, and works on when the disk has room again', async () => {
+    const path = newPath()
+    await openSqliteOutbox({ path }).close()
+    const saboteur = new Database(path)
+    // As a full disk does, this ends the whole transaction and not only the statement.
+    saboteur.run(`CREATE TRIGGER full BEFORE INSERT ON entries WHEN NEW.id = 'unlucky'
+      BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`)
+    saboteur.close()
+
+    const outbox = openSqliteOutbox({ path, capacity: 3 })
+    await outbox.intend('a', DRAFT, 1)
+    const together = ['b', 'unlucky'].map((id) => outbox.intend(id, DRAFT, 1))
+    const results = await Promise.allSettled(together)
+    expect(results.map((result) => result.status === 'rejected' && String(result.reason))).toEqual([
+      'SQLiteError: database or disk is full',
+      'SQLiteError: database or disk is full',
+    ])
+    expect(await outbox.counts()).toMatchObject({ pending: 1 })
+    await Promise.all(['b', 'c'].map((id) => outbox.intend(id, DRAFT, 1)))
+    expect(await outbox.counts()).toMatchObject({ pending: 3 })
+    await outbox.close()
+  })
+
+  const unopenable: { name: string; prepare: (path: string) => string; says: string }[] = [
+    {
+      name: 'a file that another process has open',
+      prepare: (path) => {
+        const other = new Database(path, { create: true })
+        other.run('BEGIN EXCLUSIVE')
+        opened.push(other)
+        return path
+      },
+      says: 'another process uses it',
+    },
+    {
+      name: 'a file that is no database',
+      prepare: (path) => {
+        writeFileSync(
+          path,
+          'this is a text file, longer than the header of a database is, which has a hundred bytes'.repeat(3),
+        )
+        return path
+      },
+      says: 'not a database',
+    },
+    {
+      name: 'a file of a newer version',
+      prepare: (path) => {
+        const other = new Database(path, { create: true })
+        other.run('PRAGMA user_version = 99')
+        other.close()
+        return path
+      },
+      says: 'a newer version wrote it',
+    },
+    {
+      name: 'a path below a file',
+      prepare: (path) => {
+        writeFileSync(path, '')
+        chmodSync(path, 0o600)
+        return join(path, 'outbox.db')
+      },
+      says: 'Cannot open the outbox',
+    },
+  ]
+  const opened: Database[] = []
+  afterAll(() => {
+    for (const database of opened) database.close()
+  })
+  test.each(unopenable)('says clearly that it cannot open $name', ({ prepare, says }) => {
+    const path = prepare(newPath())
+    expect(() => openSqliteOutbox({ path })).toThrow(says)
+    expect(() => openSqliteOutbox({ path })).toThrow(path)
+  })
+
+  test('can be opened by the next process as soon as it is closed', async () => {
+    const path = newPath()
+    const first = openSqliteOutbox({ path })
+    expect(() => openSqliteOutbox({ path })).toThrow('another process uses it')
+    await first.close()
+    await openSqliteOutbox({ path }).close()
+  })
+})
