@@ -1,0 +1,53 @@
+/** Where `${…}` references are looked up. Files are read at load only. */
+export interface Environment {
+  variable(name: string): string | undefined
+  /** The file's text; undefined when it cannot be read. */
+  file(path: string): string | undefined
+}
+
+export const emptyEnvironment: Environment = { variable: () => undefined, file: () => undefined }
+
+export type Resolved = { readonly value: string; readonly changed: boolean } | { readonly mistake: string }
+
+const REFERENCE = /\$\$\{|\$\{([^}]*)\}?/g
+const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/
+
+/**
+ * Replaces `${NAME}`, `${NAME:-default}` (also when NAME is empty, as in a shell) and `${file:/path}`; `$${` stands for
+ * a literal `${`. Nothing is ever evaluated.
+ */
+export function resolveReferences(text: string, environment: Environment): Resolved {
+  if (!text.includes('${')) return { value: text, changed: false }
+  const mistakes: string[] = []
+  const value = text.replace(REFERENCE, (whole, inner: string | undefined) => {
+    if (inner === undefined) return '${'
+    if (!whole.endsWith('}')) {
+      mistakes.push(`"${whole}" lacks its closing brace`)
+      return ''
+    }
+    const found = lookUp(inner, environment)
+    if (typeof found === 'string') return found
+    mistakes.push(found.mistake)
+    return ''
+  })
+  const [mistake] = mistakes
+  return mistake === undefined ? { value, changed: true } : { mistake }
+}
+
+function lookUp(inner: string, environment: Environment): string | { mistake: string } {
+  if (inner.startsWith('file:')) {
+    const path = inner.slice('file:'.length)
+    return environment.file(path)?.replace(/\r?\n$/, '') ?? { mistake: `file "${path}" cannot be read` }
+  }
+  const match = VARIABLE.exec(inner)
+  if (!match) {
+    return {
+      mistake: `"\${${inner}}" is not an environment reference: write \${NAME}, \${NAME:-default} or \${file:/path}`,
+    }
+  }
+  const [, name = '', fallback] = match
+  const value = environment.variable(name)
+  if (value !== undefined && (value !== '' || fallback === undefined)) return value
+  if (fallback !== undefined) return fallback
+  return { mistake: `environment variable ${name} is not set: set it, or give a default as in \${${name}:-…}` }
+}

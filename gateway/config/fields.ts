@@ -1,0 +1,105 @@
+import { z } from 'zod'
+import { parseReference, type Reference, ReferenceMistake } from '../core/reference.ts'
+import { parseTemplate, type Template } from '../core/template.ts'
+
+/** Option fields whose units stand in the value. Code only ever sees the parsed form: milliseconds, bytes, shares. */
+
+const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const SIZE_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1_000,
+  MB: 1_000_000,
+  GB: 1_000_000_000,
+  KiB: 1_024,
+  MiB: 1_048_576,
+  GiB: 1_073_741_824,
+}
+
+/** A length of time such as `800ms`, `10s`, `1m`, `1.5h`, `7d`; milliseconds once parsed. Zero is refused. */
+export const duration = quantity(DURATION_MS, 'a duration with its unit, such as "800ms", "10s" or "1m"')
+
+/** A size such as `64KiB`, `1MiB`, `5MB`; bytes once parsed. Zero is refused. */
+export const bytes = quantity(SIZE_BYTES, 'a size with its unit, such as "64KiB" or "1MiB"')
+
+function quantity(units: Readonly<Record<string, number>>, expected: string) {
+  const pattern = new RegExp(`^(\\d{1,12}(?:\\.\\d{1,6})?)(${Object.keys(units).join('|')})$`)
+  return z
+    .string({ error: (issue) => `expected ${expected}, found ${show(issue.input)}` })
+    .regex(pattern, { error: (issue) => `expected ${expected}, found ${show(issue.input)}`, abort: true })
+    .transform((text, context) => {
+      const [, amount = '', unit = ''] = pattern.exec(text) ?? []
+      const value = Math.round(Number(amount) * (units[unit] ?? Number.NaN))
+      if (value >= 1 && Number.isSafeInteger(value)) return value
+      context.addIssue({ code: 'custom', message: `expected ${expected}, greater than zero, found ${show(text)}` })
+      return z.NEVER
+    })
+}
+
+/** A share such as `50%` or `0.25%`; a number in 0..1 once parsed. */
+export const percent = z
+  .string({ error: (issue) => `expected a percentage such as "50%", found ${show(issue.input)}` })
+  .regex(/^\d{1,3}(?:\.\d{1,4})?%$/, {
+    error: (issue) => `expected a percentage such as "50%", found ${show(issue.input)}`,
+    abort: true,
+  })
+  .transform((text, context) => {
+    const share = Number(text.slice(0, -1)) / 100
+    if (share <= 1) return share
+    context.addIssue({ code: 'custom', message: `expected a percentage of at most "100%", found "${text}"` })
+    return z.NEVER
+  })
+
+/** A value to look up per request, such as `claims.sub` or `client.ip`; a `Reference` once parsed. */
+export const reference = z
+  .string({ error: (issue) => `expected a reference such as "client.ip", found ${show(issue.input)}` })
+  .max(256)
+  .transform((text, context): Reference => parsed(text, parseReference, context))
+
+/** Text with `{references}`; a `Template` once parsed. */
+export const template = z
+  .string({ error: (issue) => `expected text, found ${show(issue.input)}` })
+  .max(8_192)
+  .transform((text, context): Template => parsed(text, parseTemplate, context))
+
+/** A path (with an optional query) with `{references}`; begins with one slash. */
+export const pathTemplate = z
+  .string({ error: (issue) => `expected a path, found ${show(issue.input)}` })
+  .max(8_192)
+  .regex(/^\/(?!\/)[^\s\\#]*$/, {
+    error: (issue) =>
+      `expected a path that begins with one "/" and has no spaces, "#" or "\\", found ${show(issue.input)}`,
+    abort: true,
+  })
+  .transform((text, context): Template => parsed(text, parseTemplate, context))
+
+interface IssueSink {
+  addIssue(issue: { code: 'custom'; message: string; params?: Record<string, unknown> }): void
+}
+
+function parsed<T>(text: string, parse: (text: string) => T, context: IssueSink): T {
+  try {
+    return parse(text)
+  } catch (error) {
+    if (!(error instanceof ReferenceMistake)) throw error
+    const { message, found, candidates } = error
+    context.addIssue({ code: 'custom', message, params: { found, candidates } })
+    return z.NEVER
+  }
+}
+
+/** An HTTP header field name (RFC 9110 §5.1), in lower case. */
+export const headerName = z
+  .string()
+  .max(128)
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
+    error: (issue) => `expected a header name such as "x-user-id", found ${show(issue.input)}`,
+    abort: true,
+  })
+  .transform((name) => name.toLowerCase())
+
+/** How a value is shown in messages: short, on one line. */
+export function show(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}

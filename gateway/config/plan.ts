@@ -1,0 +1,55 @@
+import type { Policy } from '../core/policy.ts'
+import type { Site } from '../core/policy.ts'
+import type { Template } from '../core/template.ts'
+import type { RoutePath } from '../routing/route-path.ts'
+import type { ConfigFile } from './schema.ts'
+
+/** A configuration that has been checked whole: every name resolved, every option parsed. Nothing in it can fail later. */
+export interface Plan {
+  readonly server: ConfigFile['server']
+  readonly services: ConfigFile['services']
+  readonly upstreams: readonly UpstreamPlan[]
+  readonly routes: readonly RoutePlan[]
+  /** Request fields that only the gateway may set; dropped from every client request. Lower case. */
+  readonly reserved: readonly string[]
+}
+
+/** A policy at its place, with parsed options. */
+export interface Mount {
+  readonly policy: Policy
+  readonly options: unknown
+  readonly site: Site
+  /** True when an option refers to `body`, so that the JSON body is read beforehand. */
+  readonly readsBody: boolean
+}
+
+export interface TargetPlan {
+  readonly url: string
+  readonly weight: number
+}
+
+export interface VersionPlan {
+  /** Undefined when the upstream has no versions. */
+  readonly name: string | undefined
+  readonly targets: readonly TargetPlan[]
+}
+
+export interface UpstreamPlan {
+  readonly name: string
+  readonly versions: readonly VersionPlan[]
+  readonly balance: ConfigFile['upstreams'][string]['balance']
+  readonly websocket: boolean
+  readonly preserveHost: boolean
+  readonly mounts: readonly Mount[]
+}
+
+export interface RoutePlan {
+  readonly name: string
+  readonly path: RoutePath
+  readonly methods: readonly string[] | undefined
+  readonly mounts: readonly Mount[]
+  /** Undefined when the last policy ends the chain. */
+  readonly upstream: { readonly name: string; readonly path: Template | undefined } | undefined
+  readonly timeoutMs: number
+  readonly bodyLimit: number
+}

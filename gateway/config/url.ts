@@ -1,0 +1,38 @@
+import ipaddr from 'ipaddr.js'
+
+/**
+ * Why a URL cannot be an upstream or key-set address; undefined when it can. Loopback and private addresses are where
+ * upstreams live and are fine; addresses written so that a reader cannot recognise them, and the link-local range where
+ * clouds keep their credentials (169.254.169.254), are not.
+ */
+export function refuseUrl(text: string): string | undefined {
+  const url = URL.parse(text)
+  if (!url || !/^https?:\/\//i.test(text)) {
+    return `expected an http:// or https:// URL, found ${JSON.stringify(text.slice(0, 80))}`
+  }
+  if (url.username !== '' || url.password !== '' || text.includes('@'))
+    return 'the URL must not hold a user name or password'
+  if (url.search !== '' || url.hash !== '' || /[?#\\\s]/.test(text))
+    return 'the URL must have no query, fragment, backslash or space'
+  const written = /^https?:\/\/([^/]*)/i.exec(text)?.[1] ?? ''
+  if (written.toLowerCase().replace(/:\d+$/, '') !== url.hostname) {
+    return `the host must be written plainly: "${url.hostname}" instead of "${written.replace(/:\d+$/, '')}"`
+  }
+  return refuseHost(url.hostname)
+}
+
+/** Why a host name or resolved address must not be called; undefined when it may. */
+export function refuseHost(hostname: string): string | undefined {
+  const bare = hostname.replace(/^\[|\]$/g, '')
+  if (!ipaddr.isValid(bare)) {
+    return /^(?!-)[a-z0-9_.-]{1,253}$/.test(bare) ? undefined : `"${hostname}" is not a host name`
+  }
+  const address = ipaddr.process(bare)
+  if (address.kind() !== ipaddr.parse(bare).kind())
+    return `"${hostname}" is an IPv4 address in disguise: write ${address}`
+  const range = address.range()
+  const refused = new Set<string>(['linkLocal', 'unspecified', 'broadcast', 'multicast', 'reserved'])
+  return refused.has(range)
+    ? `"${hostname}" is ${range === 'linkLocal' ? 'a link-local' : `a ${range}`} address and cannot be an upstream`
+    : undefined
+}

@@ -1,0 +1,155 @@
+import { GatewayError } from './errors.ts'
+import type { CallBody } from './exchange.ts'
+
+/** The client's request body: streamed by default, read into memory only when a policy asks, never over the limit. */
+export interface IncomingBody {
+  /** Reads the whole body once and remembers it. Throws `body-too-large`. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>>
+  /** The body as JSON; `undefined` when there is none. Throws `invalid-request`. */
+  json(): Promise<unknown>
+  /** The JSON read by an earlier `json()`, for templates. */
+  readonly parsed: unknown
+  /** For forwarding: the bytes when they were read, else the stream itself, which can be taken once. */
+  take(): CallBody
+  /** True until a stream was handed out: `bytes` and `take` may still be called. */
+  readonly available: boolean
+}
+
+/** Deepest nesting accepted in a JSON document; deeper ones are refused before they reach a recursive walk. */
+export const MAX_JSON_DEPTH = 64
+
+/** Wraps a request body; `limitBytes` holds with and without `Content-Length`. */
+export function createIncomingBody(request: Request, limitBytes: number): IncomingBody {
+  const source = request.body
+  let read: Promise<Uint8Array<ArrayBuffer>> | undefined
+  let buffered: Uint8Array<ArrayBuffer> | undefined
+  let taken = false
+  let parsed: unknown
+
+  const bytes = (): Promise<Uint8Array<ArrayBuffer>> => {
+    if (taken) throw new TypeError('The request body was already forwarded as a stream')
+    read ??= collect(source, limitBytes, bodyTooLarge).then((all) => {
+      buffered = all
+      return all
+    })
+    return read
+  }
+
+  return {
+    bytes,
+    async json() {
+      const all = await bytes()
+      if (all.byteLength === 0) return undefined
+      parsed ??= parseJson(all, (detail) => new GatewayError('invalid-request', { detail: `The body ${detail}` }))
+      return parsed
+    },
+    get parsed() {
+      return parsed
+    },
+    take() {
+      if (buffered) return buffered.byteLength > 0 || source ? buffered : null
+      if (!source) return null
+      if (taken) throw new TypeError('The request body can be streamed only once')
+      taken = true
+      return declaredLength(request) === undefined ? limited(source, limitBytes) : source
+    },
+    get available() {
+      return !taken
+    },
+  }
+}
+
+function bodyTooLarge(limitBytes: number): GatewayError {
+  return new GatewayError('body-too-large', { detail: `The body may have at most ${limitBytes} bytes` })
+}
+
+/** `Content-Length` as a number, or undefined. The value was checked at the door. */
+export function declaredLength(message: { readonly headers: Headers }): number | undefined {
+  const value = message.headers.get('content-length')
+  return value === null ? undefined : Number(value)
+}
+
+/** Reads a stream into one array and gives up, cancelling the stream, as soon as it exceeds the limit. */
+export async function collect(
+  source: ReadableStream<Uint8Array> | null,
+  limitBytes: number,
+  tooLarge: (limitBytes: number) => Error,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (!source) return new Uint8Array()
+  const reader = source.getReader()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) break
+    size += value.byteLength
+    if (size > limitBytes) {
+      reader.cancel().catch(() => {})
+      throw tooLarge(limitBytes)
+    }
+    chunks.push(value)
+  }
+  return join(chunks, size)
+}
+
+function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(size)
+  let offset = 0
+  for (const chunk of chunks) {
+    all.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return all
+}
+
+function limited(source: ReadableStream<Uint8Array>, limitBytes: number): ReadableStream<Uint8Array> {
+  let size = 0
+  return source.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        size += chunk.byteLength
+        if (size > limitBytes) throw bodyTooLarge(limitBytes)
+        controller.enqueue(chunk)
+      },
+    }),
+  )
+}
+
+/** Parses UTF-8 JSON strictly: invalid UTF-8, invalid JSON and nesting beyond `MAX_JSON_DEPTH` are failures. */
+export function parseJson(bytes: Uint8Array, failure: (detail: string) => Error): unknown {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw failure('is not valid UTF-8')
+  }
+  if (nestsDeeperThan(text, MAX_JSON_DEPTH)) throw failure(`nests deeper than ${MAX_JSON_DEPTH} levels`)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw failure('is not valid JSON')
+  }
+}
+
+function nestsDeeperThan(text: string, limit: number): boolean {
+  let depth = 0
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (quoted) {
+      if (unit === BACKSLASH) i++
+      else if (unit === QUOTE) quoted = false
+    } else if (unit === QUOTE) quoted = true
+    else if (unit === OPEN_BRACKET || unit === OPEN_BRACE) {
+      if (++depth > limit) return true
+    } else if (unit === CLOSE_BRACKET || unit === CLOSE_BRACE) depth--
+  }
+  return false
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d

@@ -1,0 +1,73 @@
+import type { z } from 'zod'
+import type { Call, Exchange } from './exchange.ts'
+import type { Key } from './keys.ts'
+import type { Middleware } from './pipeline.ts'
+import type { Services } from './services.ts'
+
+/** What is known at load about the place a policy is mounted at. */
+export interface Site {
+  /** Stable name for store keys and metrics, made of names and not of list positions, e.g. `routes.orders.rate-limit`. */
+  readonly path: string
+  /** The route or upstream it is mounted on. */
+  readonly owner: string
+  /** Parameters of the route's path; undefined on an upstream. */
+  readonly params?: readonly string[]
+  /** Versions of the upstream it is mounted on; undefined on a route. */
+  readonly versions?: readonly string[]
+  /** Every upstream of the file. */
+  readonly upstreams: readonly string[]
+}
+
+/** A mistake in a policy's options that only its site can show. `path` leads from the options to the value. */
+export interface OptionMistake {
+  readonly path: readonly (string | number)[]
+  readonly message: string
+  /** The misspelt name and what it could have meant, for the "did you mean" hint. */
+  readonly found?: string
+  readonly candidates?: readonly string[]
+}
+
+interface PolicyTraits<Schema extends z.ZodType> {
+  /** Folder name, YAML key and metric label at once; kebab-case. */
+  readonly name: string
+  /** A `z.strictObject` in which every field has a `.describe()`: the type, the check, the default and the reference page. */
+  readonly options: Schema
+  /** Mistakes that the schema cannot see, such as an unknown upstream. Runs at load, after the schema has accepted. */
+  check?(options: z.output<Schema>, site: Site): readonly OptionMistake[]
+  /** Roots beyond the request that its templates may read: `response` in `publish`, `parts` in `aggregate`. */
+  readonly reads?: readonly ('response' | 'parts')[]
+  /** Request fields only this gateway may set; dropped from every client request on every route. Lower case. */
+  reserves?(options: z.output<Schema>): readonly string[]
+}
+
+/** Wraps the whole exchange of a route. */
+export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends PolicyTraits<Schema> {
+  readonly at: 'route'
+  /** Values it sets on the exchange. */
+  readonly provides?: readonly Key<unknown>[]
+  /** Values an earlier policy must have set, given these options. */
+  needs?(options: z.output<Schema>): readonly Key<unknown>[]
+  /** True when it always answers itself and never calls `next`, so nothing may follow it. */
+  readonly ends?: boolean
+  /** Runs once per mount, at load. Everything that can be computed ahead belongs here. */
+  create(options: z.output<Schema>, services: Services, site: Site): Middleware<Exchange>
+}
+
+/** Wraps every single call to one upstream. */
+export interface UpstreamPolicy<Schema extends z.ZodType = z.ZodType> extends PolicyTraits<Schema> {
+  readonly at: 'upstream'
+  /** True when it picks the version that is called, so that an upstream with versions is complete. */
+  readonly choosesVersion?: boolean
+  create(options: z.output<Schema>, services: Services, site: Site): Middleware<Call>
+}
+
+/** A named, schema-checked factory of middleware. */
+export type Policy<Schema extends z.ZodType = z.ZodType> = RoutePolicy<Schema> | UpstreamPolicy<Schema>
+
+/** Declares a policy; exists so that `options` types the argument of `create`. */
+export function definePolicy<Schema extends z.ZodType>(policy: RoutePolicy<Schema>): RoutePolicy
+export function definePolicy<Schema extends z.ZodType>(policy: UpstreamPolicy<Schema>): UpstreamPolicy
+export function definePolicy<Schema extends z.ZodType>(policy: Policy<Schema>): Policy {
+  // The registry holds policies of every schema; each one's own schema has checked what its `create` receives.
+  return Object.freeze(policy) as unknown as Policy
+}

@@ -1,0 +1,31 @@
+/** What became of one call to an upstream; a line in the log record of its exchange. */
+export interface CallRecord {
+  readonly upstream: string
+  part?: string
+  version?: string
+  /** Origin of the last target tried. For the log only, never for the client. */
+  target?: string
+  attempts: number
+  status?: number
+  /** The failure's code, or `client-gone`. */
+  failure?: string
+  /** Why, in the operator's words. */
+  cause?: string
+  breaker?: 'closed' | 'half-open' | 'open'
+  durationMs?: number
+}
+
+/** The decisions taken for one exchange, written as one JSON log line when it has been answered. */
+export interface ExchangeRecord {
+  readonly calls: CallRecord[]
+  /** Free facts by policy name, e.g. `{ 'rate-limit': { remaining: 3 } }`. Never holds secrets. */
+  readonly policies: Record<string, unknown>
+  /** The failure the gateway answered with, if any. */
+  failure?: string
+  cause?: string
+}
+
+/** A fresh record of one call. */
+export function createCallRecord(upstream: string, part?: string): CallRecord {
+  return part === undefined ? { upstream, attempts: 0 } : { upstream, part, attempts: 0 }
+}

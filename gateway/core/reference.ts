@@ -1,0 +1,108 @@
+import type { Scope } from './scope.ts'
+
+/** The places a template or a reference may read; each takes a name, except `body` and `response`, which may stand alone. */
+export const ROOTS = ['params', 'query', 'headers', 'cookies', 'claims', 'client', 'route', 'body', 'response', 'parts'] as const
+
+export type Root = (typeof ROOTS)[number]
+
+/** One value to be read from a scope, e.g. `claims.sub` or `parts.product.body.sku`. */
+export interface Reference {
+  readonly root: Root
+  /** Names below the root; own properties only are followed. */
+  readonly path: readonly string[]
+  /** As written, for messages. */
+  readonly source: string
+  /** Reads the value; undefined when it is not there. */
+  read(scope: Scope): unknown
+}
+
+/** What is wrong with a reference or template as text, with the names it could have meant. */
+export class ReferenceMistake extends Error {
+  override readonly name = 'ReferenceMistake'
+  /** The misspelt name. */
+  readonly found: string
+  readonly candidates: readonly string[]
+
+  constructor(message: string, found = '', candidates: readonly string[] = []) {
+    super(message)
+    this.found = found
+    this.candidates = candidates
+  }
+}
+
+const FIXED: Readonly<Partial<Record<Root, readonly string[]>>> = { client: ['ip', 'id'], route: ['id'] }
+const PART_FIELDS = ['body', 'status', 'headers']
+const NAME = /^[^\s{}.[\]"'`$#<>()=;,|&!?]+$/
+
+/** Reads `root.name.name…`. Throws `ReferenceMistake` for an unknown root or a malformed name. */
+export function parseReference(source: string): Reference {
+  const [root = '', ...path] = source.split('.')
+  if (!isRoot(root)) throw new ReferenceMistake(`unknown name "${root}" in "${source}"`, root, ROOTS)
+  if (!path.every((name) => NAME.test(name))) {
+    throw new ReferenceMistake(`"${source}" is not a name followed by dotted names, as in "claims.sub"`)
+  }
+  const fixed = FIXED[root]
+  const last = path.at(-1) ?? ''
+  if (fixed && (path.length !== 1 || !fixed.includes(last))) {
+    throw new ReferenceMistake(`unknown name "${path.join('.')}" in "${source}"`, last, fixed)
+  }
+  if (root === 'parts') checkPart(source, path)
+  else if (path.length === 0 && root !== 'body' && root !== 'response') {
+    throw new ReferenceMistake(`"${source}" lacks a name, as in "${root}.id"`)
+  } else if (path.length > 1 && FLAT.has(root)) {
+    throw new ReferenceMistake(`"${source}" goes too deep: ${root} hold plain values, as in "${root}.${path[0]}"`)
+  }
+  return { root, path, source, read: reader(root, path) }
+}
+
+const FLAT: ReadonlySet<Root> = new Set(['params', 'query', 'headers', 'cookies'])
+
+function isRoot(name: string): name is Root {
+  return (ROOTS as readonly string[]).includes(name)
+}
+
+function checkPart(source: string, path: readonly string[]): void {
+  const [name, field] = path
+  if (name === undefined || field === undefined) {
+    throw new ReferenceMistake(`"${source}" must say which part and what of it, as in "parts.product.body.sku"`)
+  }
+  if (!PART_FIELDS.includes(field)) {
+    throw new ReferenceMistake(`unknown name "${field}" in "${source}"`, field, PART_FIELDS)
+  }
+}
+
+function reader(root: Root, path: readonly string[]): (scope: Scope) => unknown {
+  const [first = ''] = path
+  switch (root) {
+    case 'params':
+      return ({ params }) => (Object.hasOwn(params, first) ? params[first] : undefined)
+    case 'query':
+      return (scope) => scope.query(first)
+    case 'headers':
+      return (scope) => scope.header(first)
+    case 'cookies':
+      return (scope) => scope.cookie(first)
+    case 'client':
+      return first === 'ip' ? (scope) => scope.clientIp : (scope) => scope.clientId
+    case 'route':
+      return (scope) => scope.route
+    case 'claims':
+      return (scope) => dig(scope.claims, path)
+    case 'body':
+      return (scope) => dig(scope.body, path)
+    case 'response':
+      return (scope) => dig(scope.response, path)
+    case 'parts':
+      return (scope) => dig(scope.parts, path)
+  }
+}
+
+/** Follows own properties only, so that `__proto__` and `constructor` find nothing. */
+function dig(value: unknown, path: readonly string[]): unknown {
+  let current = value
+  for (const name of path) {
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, name)) return undefined
+    current = (current as Record<string, unknown>)[name]
+  }
+  return current
+}

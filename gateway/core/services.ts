@@ -1,0 +1,44 @@
+import type { Breakers } from './breaker.ts'
+import type { Clock } from './clock.ts'
+import type { EventBus } from './events.ts'
+import type { Exchange } from './exchange.ts'
+import type { Limiters } from './limiter.ts'
+import type { Store } from './store.ts'
+import type { Logger, Metrics } from './telemetry.ts'
+
+/** Everything a policy can reach. What it destructures from here is the list of its powers. */
+export interface Services {
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  /** Unguessable identifiers. */
+  readonly createId: () => string
+  /** For a policy's own needs (key sets, say). Upstreams are reached through `upstreams` or `next`. */
+  readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
+  readonly store: Store
+  readonly limiters: Limiters
+  readonly breakers: Breakers
+  readonly events: EventBus
+  readonly upstreams: Upstreams
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
+/** A call as a policy words it; everything else is the gateway's to add. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path and query, encoded. */
+  readonly path: string
+  readonly headers?: Headers
+  readonly body?: Uint8Array<ArrayBuffer> | null
+  readonly signal?: AbortSignal
+  /** Name shown in the log, e.g. the part of an aggregate. */
+  readonly part?: string
+}
+
+export type UpstreamHandler = (exchange: Exchange, request: UpstreamRequest) => Promise<Response>
+
+export interface Upstreams {
+  /** The upstream's pipeline, its policies included. Only at load; names were checked by then. */
+  get(name: string): UpstreamHandler
+}
