@@ -23,27 +23,38 @@ export interface AmqpBrokerOptions {
 /** A line to an AMQP 0-9-1 broker that comes back by itself: 0.1 s after the first failure, up to 5 s later on. */
 export function createAmqpBroker(options: AmqpBrokerOptions): Broker {
   const { url, name, exchange = 'shop.events', queuePrefix = '', log = silentLog, random = Math.random } = options
+  assertAmqpUrl(url)
   const subscriptions: Subscription[] = []
   const stopping = new AbortController()
   let line: AmqpLine | undefined
   let running: Promise<void> | undefined
+  let lastComplaint: string | undefined
 
   async function run(): Promise<void> {
     for (let failures = 0; !stopping.signal.aborted; failures += 1) {
       try {
         line = await openLine({ url, name, exchange, subscriptions, log, stopping: stopping.signal })
+        await line.consume()
         failures = 0
+        lastComplaint = undefined
         log.info('Connected to the broker', { service: name })
         const reason = await line.lost
-        await line.close()
         if (!stopping.signal.aborted) log.warn('Lost the broker, will connect again', { service: name, reason })
       } catch (error) {
-        if (failures === 0)
-          log.warn('Cannot reach the broker, will keep trying', { service: name, reason: reasonOf(error) })
+        complain(reasonOf(error))
       }
+      await line?.close()
       line = undefined
       await sleep(retryDelayMs(failures, random()), stopping.signal)
     }
+  }
+
+  /** Once per reason: a broker that stays away for an hour is one line in the log, not a thousand. */
+  function complain(reason: string): void {
+    if (reason !== lastComplaint && !stopping.signal.aborted) {
+      log.warn('Cannot reach the broker, will keep trying', { service: name, reason })
+    }
+    lastComplaint = reason
   }
 
   return {
@@ -63,6 +74,12 @@ export function createAmqpBroker(options: AmqpBrokerOptions): Broker {
       await running
     },
   }
+}
+
+/** Throws without quoting the URL, which may hold a password. */
+function assertAmqpUrl(url: string): void {
+  if (/^amqps?:$/.test(URL.parse(url)?.protocol ?? '')) return
+  throw new TypeError('The broker URL is not valid: write it like amqp://user:password@host:5672/vhost')
 }
 
 /** Exponential backoff with jitter over the upper half, so that services do not all come back at once. */

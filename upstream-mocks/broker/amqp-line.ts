@@ -13,6 +13,8 @@ const RETRY_AFTER_MS = 1_000
 /** One live connection: it is used until `lost` resolves, then thrown away. */
 export interface AmqpLine {
   publish(event: ShopEvent): Promise<void>
+  /** Declares the queues and takes events from them; call it once, when `publish` may be used by their handlers. */
+  consume(): Promise<void>
   close(): Promise<void>
   /** Resolves with the reason when the connection or one of its channels is gone. */
   readonly lost: Promise<string>
@@ -30,7 +32,7 @@ export interface LineOptions {
 
 type Lose = (reason: string) => void
 
-/** Connects, declares exchange, queues and bindings, and starts consuming; throws when any of it fails. */
+/** Connects and declares the exchange; throws when it fails or takes over 10 s. */
 export async function openLine(options: LineOptions): Promise<AmqpLine> {
   const client = new AMQPClient(options.url)
   client.name = `shop.${options.name}`
@@ -38,22 +40,30 @@ export async function openLine(options: LineOptions): Promise<AmqpLine> {
   client.onerror = (error) => lose(error.message)
   client.ondisconnect = (error) => lose(error?.message ?? 'the connection was closed')
   try {
-    const publish = await within(OPEN_TIMEOUT_MS, setUp(client, options, lose), 'The broker did not answer', options)
-    return { lost, publish, close: () => close(client, lose) }
+    const publish = await within(OPEN_TIMEOUT_MS, connect(client, options), 'The broker did not answer', options)
+    const takeEvents = async () => consume(await client.channel(), options, lose)
+    let closing: Promise<void> | undefined
+    return {
+      lost,
+      publish,
+      consume: () => within(OPEN_TIMEOUT_MS, takeEvents(), 'The broker did not set up the queues', options),
+      close() {
+        closing ??= close(client, lose)
+        return closing
+      },
+    }
   } catch (error) {
     await close(client, lose)
     throw error
   }
 }
 
-async function setUp(client: AMQPClient, options: LineOptions, lose: Lose): Promise<AmqpLine['publish']> {
+async function connect(client: AMQPClient, options: LineOptions): Promise<AmqpLine['publish']> {
   await client.connect()
   const publishing = await client.channel()
   await publishing.exchangeDeclare(options.exchange, 'topic', { durable: true })
   await publishing.confirmSelect()
-  const publish = createPublish(publishing, options)
-  await consume(await client.channel(), options, lose)
-  return publish
+  return createPublish(publishing, options)
 }
 
 function createPublish(channel: AMQPChannel, options: LineOptions): AmqpLine['publish'] {
