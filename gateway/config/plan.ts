@@ -38,6 +38,8 @@ export interface UpstreamPlan {
   readonly name: string
   readonly versions: readonly VersionPlan[]
   readonly balance: ConfigFile['upstreams'][string]['balance']
+  /** Most calls waiting for a response's head at once. */
+  readonly concurrency: number
   readonly websocket: boolean
   readonly preserveHost: boolean
   readonly mounts: readonly Mount[]

@@ -115,6 +115,11 @@ const upstream = z
       .enum(['round-robin', 'random', 'least-requests', 'p2c-ewma', 'hash'])
       .default('round-robin')
       .describe('How a target is chosen; hash keeps a client on its target'),
+    concurrency: z
+      .int()
+      .min(1)
+      .default(1_024)
+      .describe('Most calls waiting for this upstream at once; further ones get 503 overloaded'),
     websocket: z.boolean().default(false).describe('Whether WebSocket handshakes are passed on'),
     'preserve-host': z.boolean().default(false).describe("Sends the client's Host instead of the target's"),
     policies: policies.default([]).describe('Around every single call to this upstream, outermost first'),

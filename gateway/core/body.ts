@@ -11,8 +11,10 @@ export interface IncomingBody {
   readonly parsed: unknown
   /** For forwarding: the bytes when they were read, else the stream itself, which can be taken once. */
   take(): CallBody
-  /** True until a stream was handed out: `bytes` and `take` may still be called. */
-  readonly available: boolean
+  /** True while the gateway itself waits for the client to send. */
+  readonly isReading: boolean
+  /** Why a stream that was handed out broke off: the client sent too much. */
+  readonly failure: Error | undefined
 }
 
 /** Deepest nesting accepted in a JSON document; deeper ones are refused before they reach a recursive walk. */
@@ -25,6 +27,11 @@ export function createIncomingBody(request: Request, limitBytes: number): Incomi
   let buffered: Uint8Array<ArrayBuffer> | undefined
   let taken = false
   let parsed: unknown
+  let failure: Error | undefined
+  const fail = (error: Error): Error => {
+    failure = error
+    return error
+  }
 
   const bytes = (): Promise<Uint8Array<ArrayBuffer>> => {
     if (taken) throw new TypeError('The request body was already forwarded as a stream')
@@ -51,16 +58,23 @@ export function createIncomingBody(request: Request, limitBytes: number): Incomi
       if (!source) return null
       if (taken) throw new TypeError('The request body can be streamed only once')
       taken = true
-      return declaredLength(request) === undefined ? limited(source, limitBytes) : source
+      return declaredLength(request) === undefined ? limited(source, limitBytes, fail) : source
     },
-    get available() {
-      return !taken
+    get isReading() {
+      return read !== undefined && buffered === undefined
+    },
+    get failure() {
+      return failure
     },
   }
 }
 
-function bodyTooLarge(limitBytes: number): GatewayError {
-  return new GatewayError('body-too-large', { detail: `The body may have at most ${limitBytes} bytes` })
+/** The connection is closed afterwards: the rest of the body is not worth reading. */
+export function bodyTooLarge(limitBytes: number): GatewayError {
+  return new GatewayError('body-too-large', {
+    detail: `The body may have at most ${limitBytes} bytes`,
+    headers: { connection: 'close' },
+  })
 }
 
 /** `Content-Length` as a number, or undefined. The value was checked at the door. */
@@ -102,13 +116,17 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuff
   return all
 }
 
-function limited(source: ReadableStream<Uint8Array>, limitBytes: number): ReadableStream<Uint8Array> {
+function limited(
+  source: ReadableStream<Uint8Array>,
+  limitBytes: number,
+  fail: (error: Error) => Error,
+): ReadableStream<Uint8Array> {
   let size = 0
   return source.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         size += chunk.byteLength
-        if (size > limitBytes) throw bodyTooLarge(limitBytes)
+        if (size > limitBytes) throw fail(bodyTooLarge(limitBytes))
         controller.enqueue(chunk)
       },
     }),

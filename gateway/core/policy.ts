@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Call, Exchange } from './exchange.ts'
 import type { Key } from './keys.ts'
 import type { Middleware } from './pipeline.ts'
-import type { Services } from './services.ts'
+import type { Services, UpstreamServices } from './services.ts'
 
 /** What is known at load about the place a policy is mounted at. */
 export interface Site {
@@ -47,6 +47,8 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   readonly provides?: readonly Key<unknown>[]
   /** Values an earlier policy must have set, given these options. */
   needs?(options: z.output<Schema>): readonly Key<unknown>[]
+  /** True when it answers CORS preflights, so that `OPTIONS` reaches the route although its methods do not list it. */
+  readonly preflight?: boolean
   /** True when it always answers itself and never calls `next`, so nothing may follow it. */
   readonly ends?: boolean
   /** Runs once per mount, at load. Everything that can be computed ahead belongs here. */
@@ -58,7 +60,7 @@ export interface UpstreamPolicy<Schema extends z.ZodType = z.ZodType> extends Po
   readonly at: 'upstream'
   /** True when it picks the version that is called, so that an upstream with versions is complete. */
   readonly choosesVersion?: boolean
-  create(options: z.output<Schema>, services: Services, site: Site): Middleware<Call>
+  create(options: z.output<Schema>, services: UpstreamServices, site: Site): Middleware<Call>
 }
 
 /** A named, schema-checked factory of middleware. */

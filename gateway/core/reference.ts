@@ -32,6 +32,7 @@ export class ReferenceMistake extends Error {
 
 const FIXED: Readonly<Partial<Record<Root, readonly string[]>>> = { client: ['ip', 'id'], route: ['id'] }
 const PART_FIELDS = ['body', 'status', 'headers']
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const NAME = /^[^\s{}.[\]"'`$#<>()=;,|&!?]+$/
 
 /** Reads `root.name.name…`. Throws `ReferenceMistake` for an unknown root or a malformed name. */
@@ -40,6 +41,9 @@ export function parseReference(source: string): Reference {
   if (!isRoot(root)) throw new ReferenceMistake(`unknown name "${root}" in "${source}"`, root, ROOTS)
   if (!path.every((name) => NAME.test(name))) {
     throw new ReferenceMistake(`"${source}" is not a name followed by dotted names, as in "claims.sub"`)
+  }
+  if (root === 'headers' && !path.every((name) => HEADER_NAME.test(name))) {
+    throw new ReferenceMistake(`"${source}" does not name a header field, as in "headers.x-release"`)
   }
   const fixed = FIXED[root]
   const last = path.at(-1) ?? ''

@@ -1,7 +1,7 @@
 import type { Breakers } from './breaker.ts'
 import type { Clock } from './clock.ts'
 import type { EventBus } from './events.ts'
-import type { Exchange } from './exchange.ts'
+import type { CallBody, Exchange } from './exchange.ts'
 import type { Limiters } from './limiter.ts'
 import type { Store } from './store.ts'
 import type { Logger, Metrics } from './telemetry.ts'
@@ -24,14 +24,19 @@ export interface Services {
   readonly metrics: Metrics
 }
 
+/** What an upstream policy can reach: everything but other upstreams. */
+export type UpstreamServices = Omit<Services, 'upstreams'>
+
 /** A call as a policy words it; everything else is the gateway's to add. */
 export interface UpstreamRequest {
   readonly method: string
   /** Path and query, encoded. */
   readonly path: string
+  /** End-to-end fields; the gateway adds its own (forwarding, trace, identity). */
   readonly headers?: Headers
-  readonly body?: Uint8Array<ArrayBuffer> | null
+  readonly body?: CallBody
   readonly signal?: AbortSignal
+  readonly websocket?: boolean
   /** Name shown in the log, e.g. the part of an aggregate. */
   readonly part?: string
 }

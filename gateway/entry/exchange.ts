@@ -1,0 +1,137 @@
+import { createIncomingBody, type IncomingBody } from '../core/body.ts'
+import type { Client, Exchange, HeaderEdits, Trace, Tunnel } from '../core/exchange.ts'
+import { type Key, principal } from '../core/keys.ts'
+import type { ExchangeRecord } from '../core/record.ts'
+import { readCookie, type Scope } from '../core/scope.ts'
+
+/** What is known of a request once a route has been found. */
+export interface Arrival {
+  readonly request: Request
+  readonly id: string
+  readonly route: string
+  readonly path: string
+  readonly search: string
+  readonly params: Readonly<Record<string, string>>
+  readonly client: Client
+  readonly trace: Trace
+  readonly bodyLimit: number
+  readonly signal: AbortSignal
+  readonly deadline: number
+  readonly upgrade: ((tunnel: Tunnel) => void) | undefined
+  readonly waitUntil: (work: Promise<unknown>) => void
+}
+
+/** Makes the exchange route policies work with. Whatever most requests do not need is made on first use. */
+export function createExchange(arrival: Arrival): Exchange {
+  return new ArrivedExchange(arrival)
+}
+
+/** Plain fields instead of private ones: policies see it through `Object.create`, which private fields do not survive. */
+class ArrivedExchange implements Exchange {
+  readonly request: Request
+  readonly id: string
+  readonly route: string
+  readonly path: string
+  readonly search: string
+  readonly params: Readonly<Record<string, string>>
+  readonly client: Client
+  readonly trace: Trace
+  readonly signal: AbortSignal
+  readonly deadline: number
+  readonly upgrade: ((tunnel: Tunnel) => void) | undefined
+  readonly record: ExchangeRecord = { calls: [], policies: {} }
+  readonly waitUntil: (work: Promise<unknown>) => void
+  readonly body: IncomingBody
+  readonly outgoing: HeaderEdits = createHeaderEdits()
+  readonly scope: Scope
+  readonly values: Map<Key<unknown>, unknown> = new Map()
+
+  constructor(arrival: Arrival) {
+    this.request = arrival.request
+    this.id = arrival.id
+    this.route = arrival.route
+    this.path = arrival.path
+    this.search = arrival.search
+    this.params = arrival.params
+    this.client = arrival.client
+    this.trace = arrival.trace
+    this.signal = arrival.signal
+    this.deadline = arrival.deadline
+    this.upgrade = arrival.upgrade
+    this.waitUntil = arrival.waitUntil
+    this.body = createIncomingBody(arrival.request, arrival.bodyLimit)
+    this.scope = new ExchangeScope(this)
+  }
+
+  get<T>(key: Key<T>): T | undefined {
+    return this.values.get(key) as T | undefined
+  }
+
+  set<T>(key: Key<T>, value: T): void {
+    this.values.set(key, value)
+  }
+}
+
+class ExchangeScope implements Scope {
+  readonly exchange: Exchange
+  parsedQuery: URLSearchParams | undefined
+
+  constructor(exchange: Exchange) {
+    this.exchange = exchange
+  }
+
+  get params() {
+    return this.exchange.params
+  }
+
+  query(name: string): string | undefined {
+    this.parsedQuery ??= new URLSearchParams(this.exchange.search)
+    return this.parsedQuery.get(name) ?? undefined
+  }
+
+  header(name: string): string | undefined {
+    return this.exchange.request.headers.get(name) ?? undefined
+  }
+
+  cookie(name: string): string | undefined {
+    return readCookie(this.exchange.request.headers.get('cookie'), name)
+  }
+
+  get claims() {
+    return this.exchange.get(principal)?.claims
+  }
+
+  get clientIp() {
+    return this.exchange.client.ip
+  }
+
+  get clientId() {
+    return this.exchange.get(principal)?.id
+  }
+
+  get route() {
+    return this.exchange.route
+  }
+
+  get body() {
+    return this.exchange.body.parsed
+  }
+}
+
+function createHeaderEdits(): HeaderEdits {
+  let edits: Map<string, string | undefined> | undefined
+  const put = (name: string, value: string | undefined) => {
+    edits ??= new Map()
+    edits.set(name.toLowerCase(), value)
+  }
+  return {
+    set: put,
+    remove: (name) => put(name, undefined),
+    applyTo(headers) {
+      for (const [name, value] of edits ?? []) {
+        if (value === undefined) headers.delete(name)
+        else headers.set(name, value)
+      }
+    },
+  }
+}

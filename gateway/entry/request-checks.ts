@@ -1,0 +1,105 @@
+import { bodyTooLarge } from '../core/body.ts'
+import { GatewayError } from '../core/errors.ts'
+import { normalizePath } from '../routing/request-path.ts'
+
+/** What the gateway accepts of a request before it looks for a route. Sizes in bytes. */
+export interface RequestLimits {
+  readonly headers: number
+  readonly headerCount: number
+  readonly url: number
+}
+
+/** The one spelling of path and query that is routed, logged and forwarded. */
+export interface Target {
+  readonly path: string
+  readonly search: string
+}
+
+/**
+ * Fields that a client may not declare hop-by-hop: naming one in `Connection` would make a gateway drop what the
+ * upstream relies on (RFC 9110 §7.6.1, CVE-2024-45410).
+ */
+const PROTECTED: ReadonlySet<string> = new Set([
+  'host', 'authorization', 'cookie', 'content-length', 'content-type', 'content-encoding', 'transfer-encoding', 'forwarded',
+  'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix', 'x-real-ip',
+  'traceparent', 'tracestate', 'idempotency-key', 'x-request-id', 'via', 'accept', 'origin', 'range',
+])
+const REFUSED_METHODS: ReadonlySet<string> = new Set(['TRACE', 'CONNECT', 'TRACK'])
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+/** RFC 3986 `host [":" port]`: a registered name, an IPv4 address or a bracketed IPv6 address. */
+const HOST = /^(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2}){1,253}(?::\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?$/
+
+/** Refuses what two parsers might read differently, the same way on every runtime. Throws `GatewayError`. */
+export function checkRequest(request: Request, limits: RequestLimits): Target {
+  const { method, headers } = request
+  if (REFUSED_METHODS.has(method)) throw new GatewayError('not-implemented', { detail: `The method ${method} is not served` })
+  if (!TOKEN.test(method)) throw invalid('The method is not a token')
+  checkHost(headers.get('host'))
+  checkHeaderSection(headers, limits)
+  checkConnection(headers.get('connection'))
+  checkFraming(headers)
+  const expectation = headers.get('expect')
+  if (expectation !== null && expectation.toLowerCase() !== '100-continue') throw new GatewayError('expectation-failed')
+  return targetOf(request.url, limits.url)
+}
+
+function invalid(detail: string): GatewayError {
+  return new GatewayError('invalid-request', { detail })
+}
+
+/** RFC 9112 §3.2. Two Host fields arrive joined by a comma, which no host holds. */
+function checkHost(host: string | null): void {
+  if (host === null || host === '') throw invalid('The Host field is missing')
+  if (!HOST.test(host)) throw invalid('The Host field is not valid')
+}
+
+function checkHeaderSection(headers: Headers, limits: RequestLimits): void {
+  let size = 0
+  let count = 0
+  headers.forEach((value, name) => {
+    size += name.length + value.length + LINE_OVERHEAD
+    count++
+  })
+  if (size <= limits.headers && count <= limits.headerCount) return
+  throw new GatewayError('headers-too-large', { detail: `At most ${limits.headerCount} fields and ${limits.headers} bytes are accepted` })
+}
+
+/** `: ` and CRLF. */
+const LINE_OVERHEAD = 4
+
+function checkConnection(connection: string | null): void {
+  if (connection === null || connection === 'keep-alive' || connection === 'close') return
+  for (const name of connection.split(',')) {
+    const option = name.trim().toLowerCase()
+    if (option !== '' && !TOKEN.test(option)) throw invalid('The Connection field is not a list of names')
+    if (PROTECTED.has(option)) throw invalid(`The Connection field must not name ${option}`)
+  }
+}
+
+/** The runtime has parsed the framing; what is checked here are values that some runtimes let through. */
+function checkFraming(headers: Headers): void {
+  const coding = headers.get('transfer-encoding')
+  if (coding !== null && coding.toLowerCase() !== 'chunked') throw invalid('The Transfer-Encoding field must be chunked')
+  const length = headers.get('content-length')
+  if (length === null) return
+  if (!/^(?:0|[1-9]\d{0,14})$/.test(length)) throw invalid('The Content-Length field is not a number')
+  if (coding !== null) throw invalid('Content-Length and Transfer-Encoding exclude each other')
+}
+
+/** Refuses a body that says it is too large before a byte of it is read; one that does not say is counted on its way. */
+export function checkDeclaredBody({ headers }: Request, limit: number): void {
+  const length = headers.get('content-length')
+  if (length !== null && Number(length) > limit) throw bodyTooLarge(limit)
+}
+
+function targetOf(url: string, limit: number): Target {
+  if (url.length > limit) throw new GatewayError('uri-too-long', { detail: `At most ${limit} bytes are accepted` })
+  if (url.includes('#')) throw invalid('The request target holds a fragment')
+  const authority = url.indexOf('//') + 2
+  const slash = url.indexOf('/', authority)
+  const query = url.indexOf('?', authority)
+  const pathEnd = query < 0 ? url.length : query
+  const normalized = normalizePath(slash < 0 || slash > pathEnd ? '/' : url.slice(slash, pathEnd))
+  if ('refusal' in normalized) throw invalid(normalized.refusal)
+  return { path: normalized.path, search: query < 0 ? '' : url.slice(query) }
+}

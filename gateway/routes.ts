@@ -1,0 +1,97 @@
+import type { Mount, Plan, RoutePlan } from './config/plan.ts'
+import { ClientGone, GatewayError, toProblem } from './core/errors.ts'
+import type { Exchange } from './core/exchange.ts'
+import { type Handler, type Middleware, pipeline } from './core/pipeline.ts'
+import type { Services, UpstreamHandler } from './core/services.ts'
+import { createRequestFilter } from './upstream/fields.ts'
+import { checkHandshake, isWebSocketHandshake } from './upstream/websocket.ts'
+
+/** A route ready to answer: its policies folded around its upstream. */
+export interface Route extends RoutePlan {
+  readonly handle: Handler<Exchange>
+  /** True when one of its policies answers CORS preflights. */
+  readonly preflight: boolean
+}
+
+/** Compiles every route, once. */
+export function createRoutes(plan: Plan, services: Services): Route[] {
+  const forwardable = createRequestFilter(plan.reserved)
+  const recover = (error: unknown, exchange: Exchange) => answerFailure(error, exchange, services)
+  return plan.routes.map((route) => ({
+    ...route,
+    handle: pipeline(route.mounts.map((mount) => mountRoutePolicy(mount, services)), terminalOf(route, plan, forwardable, services), recover),
+    preflight: route.mounts.some(({ policy }) => policy.at === 'route' && policy.preflight),
+  }))
+}
+
+function mountRoutePolicy({ policy, options, site, readsBody }: Mount, services: Services): Middleware<Exchange> {
+  if (policy.at !== 'route') throw new TypeError(`${policy.name} is no route policy`)
+  const middleware = policy.create(options, services, site)
+  if (!readsBody) return middleware
+  return async (exchange, next) => {
+    await exchange.body.json()
+    return middleware(exchange, next)
+  }
+}
+
+function terminalOf(
+  route: RoutePlan,
+  plan: Plan,
+  forwardable: (incoming: Headers) => Headers,
+  services: Services,
+): Handler<Exchange> {
+  const { upstream } = route
+  if (!upstream) {
+    return async () => {
+      throw new TypeError(`Route ${route.name} has no upstream and its last policy called next`)
+    }
+  }
+  const passesWebSockets = plan.upstreams.find(({ name }) => name === upstream.name)?.websocket ?? false
+  const call = services.upstreams.get(upstream.name)
+  const pathOf = pathRenderer(upstream.path)
+  return async (exchange) => {
+    const { request } = exchange
+    const isHandshake = isWebSocketHandshake(request)
+    if (isHandshake) acceptHandshake(request, passesWebSockets)
+    return proxy(exchange, call, forwardable(request.headers), pathOf(exchange), isHandshake)
+  }
+}
+
+type UpstreamPath = NonNullable<RoutePlan['upstream']>['path']
+
+/** Without a template the path goes on as it was matched; with one, the query goes on unless the template has its own. */
+function pathRenderer(template: UpstreamPath): (exchange: Exchange) => string {
+  if (!template) return ({ path, search }) => path + search
+  if (template.source.includes('?')) return ({ scope }) => template.path(scope)
+  return ({ scope, search }) => template.path(scope) + search
+}
+
+function acceptHandshake(request: Request, passesWebSockets: boolean): void {
+  if (!passesWebSockets) throw new GatewayError('forbidden', { detail: 'This route passes no WebSockets on' })
+  checkHandshake(request)
+}
+
+function proxy(exchange: Exchange, call: UpstreamHandler, headers: Headers, path: string, websocket: boolean): Promise<Response> {
+  const { method } = exchange.request
+  const body = method === 'GET' || method === 'HEAD' ? null : exchange.body.take()
+  if (body === null && (method === 'GET' || method === 'HEAD')) headers.delete('content-length')
+  return call(exchange, { method, path, headers, body, websocket })
+}
+
+/** Status for a client that has left; nobody reads it but the log (nginx's number). */
+const CLIENT_CLOSED_REQUEST = 499
+
+function answerFailure(error: unknown, exchange: Exchange, { log }: Services): Response {
+  const { record, id } = exchange
+  if (error instanceof ClientGone) {
+    record.failure = 'client-gone'
+    return new Response(null, { status: CLIENT_CLOSED_REQUEST })
+  }
+  if (error instanceof GatewayError) {
+    record.failure = error.code
+  } else {
+    record.failure = 'internal-error'
+    log.error('unexpected error', { id, route: exchange.route, error: error instanceof Error ? error.stack : String(error) })
+  }
+  return toProblem(error, id)
+}

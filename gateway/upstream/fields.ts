@@ -1,0 +1,78 @@
+import type { Client, Exchange } from '../core/exchange.ts'
+
+/** Fields of one connection (RFC 9110 §7.6.1); they never cross the gateway. */
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  'connection', 'proxy-connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings',
+  'proxy-authenticate', 'proxy-authorization',
+])
+
+/** Fields by which proxies tell who the client is; a client's own words are dropped and said anew. */
+const FORWARDING: ReadonlySet<string> = new Set([
+  'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix',
+  'x-forwarded-server', 'x-forwarded-ssl', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip',
+  'cf-connecting-ip', 'x-original-url', 'x-rewrite-url', 'x-envoy-external-address',
+])
+
+/** Fields the gateway decides itself. */
+const OWN: ReadonlySet<string> = new Set(['host', 'via', 'x-request-id', 'traceparent', 'tracestate', 'expect'])
+
+const PSEUDONYM = '1.1 sluice'
+const NONE: ReadonlySet<string> = new Set()
+
+/** Copies a client's fields that may go on to an upstream. Runs for every proxied request. */
+export function createRequestFilter(reserved: readonly string[]): (incoming: Headers) => Headers {
+  const dropped = new Set([...HOP_BY_HOP, ...FORWARDING, ...OWN, ...reserved])
+  const aliases = new Set([...FORWARDING, ...OWN, ...reserved].filter((name) => name.includes('-')))
+  return (incoming) => {
+    const named = namedBy(incoming.get('connection'))
+    const outgoing = new Headers()
+    incoming.forEach((value, name) => {
+      if (dropped.has(name) || named.has(name)) return
+      // CGI-style servers read `x_user_id` and `x-user-id` as one.
+      if (name.includes('_') && aliases.has(name.replaceAll('_', '-'))) return
+      outgoing.append(name, value)
+    })
+    return outgoing
+  }
+}
+
+function namedBy(connection: string | null): ReadonlySet<string> {
+  if (connection === null || connection === 'keep-alive' || connection === 'close') return NONE
+  return new Set(connection.toLowerCase().split(',').map((name) => name.trim()))
+}
+
+/** Sets what the gateway says about itself, the client and the trace, then what policies have decided. */
+export function addGatewayFields(headers: Headers, exchange: Exchange): void {
+  const { client, trace, request } = exchange
+  const incoming = client.trusted ? request.headers : undefined
+  headers.set('via', appendTo(request.headers.get('via'), PSEUDONYM))
+  headers.set('x-request-id', exchange.id)
+  headers.set('traceparent', trace.traceparent)
+  if (trace.tracestate !== undefined) headers.set('tracestate', trace.tracestate)
+  if (client.ip !== undefined) headers.set('x-forwarded-for', appendTo(incoming?.get('x-forwarded-for'), client.ip))
+  headers.set('x-forwarded-proto', client.protocol)
+  if (client.host !== '') headers.set('x-forwarded-host', client.host)
+  headers.set('forwarded', appendTo(incoming?.get('forwarded'), forwardedElement(client)))
+  exchange.outgoing.applyTo(headers)
+}
+
+function appendTo(list: string | null | undefined, item: string): string {
+  return list ? `${list}, ${item}` : item
+}
+
+/** RFC 7239 §4: IPv6 addresses and hosts with a port are quoted. */
+function forwardedElement({ ip, protocol, host }: Client): string {
+  const node = ip === undefined ? 'unknown' : ip.includes(':') ? `"[${ip}]"` : ip
+  return `for=${node};proto=${protocol}${/^[\w.:[\]-]+$/.test(host) ? `;host="${host}"` : ''}`
+}
+
+/** Removes the fields of the upstream's connection from a reply (RFC 9110 §7.6.1). */
+export function dropConnectionFields(headers: Headers): void {
+  for (const name of namedBy(headers.get('connection'))) if (TOKEN.test(name) && !KEPT_IN_REPLIES.has(name)) headers.delete(name)
+  for (const name of HOP_BY_HOP) headers.delete(name)
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+
+/** A reply that calls these hop-by-hop would be unreadable without them. */
+const KEPT_IN_REPLIES: ReadonlySet<string> = new Set(['content-length', 'content-type', 'content-encoding', 'set-cookie'])

@@ -1,0 +1,56 @@
+import type { UpstreamPlan } from '../config/plan.ts'
+import { ClientGone, GatewayError } from '../core/errors.ts'
+import type { Call } from '../core/exchange.ts'
+import type { Handler } from '../core/pipeline.ts'
+import type { UpstreamServices } from '../core/services.ts'
+import { type Balancer, createBalancer, occupy, type Target } from './balance.ts'
+import { cleanReply } from './reply.ts'
+import type { Transport } from './transport.ts'
+import { openTunnel } from './websocket.ts'
+
+/** The innermost handler of an upstream: chooses a target and makes one attempt. Failures are `GatewayError`s. */
+export function createForwarder(plan: UpstreamPlan, transport: Transport, { clock, random }: UpstreamServices): Handler<Call> {
+  const balancers = new Map(plan.versions.map((version) => [version.name, createBalancer(plan.balance, version, random)]))
+  const [first] = balancers.values()
+  if (!first) throw new TypeError(`Upstream ${plan.name} has no version`)
+
+  return async function forward(call) {
+    const choose: Balancer = balancers.get(call.version) ?? first
+    const target = choose(call)
+    call.record.attempts++
+    delete call.record.failure
+    delete call.record.cause
+    call.record.target = target.origin
+    const release = occupy(target, clock)
+    try {
+      if (call.signal.aborted) throw call.signal.reason
+      if (plan.preserveHost) call.headers.set('host', call.exchange.client.host)
+      if (call.websocket) return await openTunnel(call, target.base, transport)
+      return cleanReply(await send(call, target, transport), call)
+    } catch (error) {
+      throw blame(error, call, transport)
+    } finally {
+      release()
+    }
+  }
+}
+
+function send(call: Call, target: Target, transport: Transport): Promise<Response> {
+  const { method, headers, body, signal } = call
+  return transport.send({ url: target.base + call.path, method, headers, body, signal })
+}
+
+/** Whose fault it is: the client's (it left, it sent too much), the deadline's, or the upstream's. */
+function blame(error: unknown, call: Call, transport: Transport): unknown {
+  if (call.exchange.body.failure) return call.exchange.body.failure
+  if (call.signal.aborted) return noted(call.signal.reason, call)
+  if (error instanceof GatewayError) return noted(error, call)
+  const { kind, cause } = transport.explain(error)
+  call.record.cause = cause
+  return noted(new GatewayError(kind === 'unreachable' ? 'upstream-unreachable' : 'upstream-invalid-response', { cause: error }), call)
+}
+
+function noted(error: unknown, call: Call): unknown {
+  call.record.failure = error instanceof GatewayError ? error.code : error instanceof ClientGone ? 'client-gone' : 'aborted'
+  return error
+}

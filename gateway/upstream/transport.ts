@@ -1,0 +1,22 @@
+import type { CallBody } from '../core/exchange.ts'
+
+/** One HTTP request as it goes onto the wire. */
+export interface OutgoingRequest {
+  readonly url: string
+  readonly method: string
+  readonly headers: Headers
+  readonly body: CallBody
+  readonly signal: AbortSignal
+}
+
+/**
+ * The network, as a runtime brings it. `send` follows no redirect, decodes no body and retries nothing; it rejects when
+ * there is no connection or no readable reply, with the signal's reason when that aborted.
+ */
+export interface Transport {
+  send(request: OutgoingRequest): Promise<Response>
+  /** Opens a WebSocket and resolves once it is open; undefined where the runtime passes none on. */
+  readonly openWebSocket?: (url: string, headers: Headers, protocols: readonly string[], signal: AbortSignal) => Promise<WebSocket>
+  /** What a rejection of `send` means, in the operator's words. */
+  explain(error: unknown): { readonly kind: 'unreachable' | 'invalid-response'; readonly cause: string }
+}

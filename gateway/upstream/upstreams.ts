@@ -1,0 +1,79 @@
+import type { Plan, UpstreamPlan } from '../config/plan.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Call, Exchange } from '../core/exchange.ts'
+import { type Handler, type Middleware, pipeline } from '../core/pipeline.ts'
+import { createCallRecord } from '../core/record.ts'
+import type { UpstreamServices, UpstreamHandler, UpstreamRequest, Upstreams } from '../core/services.ts'
+import { addGatewayFields } from './fields.ts'
+import { createForwarder } from './forward.ts'
+import type { Transport } from './transport.ts'
+
+/** Folds every upstream's policies around its forwarder, once. */
+export function createUpstreams(plan: Plan, transport: Transport, services: UpstreamServices): Upstreams {
+  const handlers = new Map(plan.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, transport, services)]))
+  return {
+    get(name) {
+      const handler = handlers.get(name)
+      if (!handler) throw new TypeError(`Unknown upstream ${name}`)
+      return handler
+    },
+  }
+}
+
+function createUpstream(plan: UpstreamPlan, transport: Transport, services: UpstreamServices): UpstreamHandler {
+  const layers = plan.mounts.map(({ policy, options, site }): Middleware<Call> => {
+    if (policy.at !== 'upstream') throw new TypeError(`${policy.name} is no upstream policy`)
+    return policy.create(options, services, site)
+  })
+  const [only] = plan.versions
+  const version = plan.versions.length === 1 ? only?.name : undefined
+  const handle = pipeline(layers, createForwarder(plan, transport, services))
+  let waiting = 0
+  /** A stuck upstream must not use up what the others need. */
+  const bulkhead: Handler<Call> = async (call) => {
+    if (waiting >= plan.concurrency) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
+    waiting++
+    try {
+      return await handle(call)
+    } finally {
+      waiting--
+    }
+  }
+  return (exchange, request) => observe(createCall(plan, exchange, request, version), bulkhead, services)
+}
+
+function createCall(plan: UpstreamPlan, exchange: Exchange, request: UpstreamRequest, version: string | undefined): Call {
+  const headers = request.headers ?? new Headers()
+  addGatewayFields(headers, exchange)
+  const record = createCallRecord(plan.name, request.part)
+  exchange.record.calls.push(record)
+  return {
+    exchange,
+    upstream: plan.name,
+    method: request.method,
+    path: request.path,
+    headers,
+    body: request.body ?? null,
+    signal: request.signal ?? exchange.signal,
+    version,
+    websocket: request.websocket ?? false,
+    record,
+  }
+}
+
+async function observe(call: Call, handle: Handler<Call>, { clock, metrics }: UpstreamServices): Promise<Response> {
+  const { record } = call
+  const startedAt = clock.now()
+  try {
+    return await handle(call)
+  } catch (error) {
+    if (error instanceof GatewayError) record.failure = error.code
+    throw error
+  } finally {
+    record.durationMs = clock.now() - startedAt
+    const outcome = record.failure ?? `${Math.floor((record.status ?? 0) / 100)}xx`
+    const labels = { upstream: call.upstream, version: record.version ?? '', outcome }
+    metrics.count('sluice_upstream_calls_total', labels)
+    metrics.observe('sluice_upstream_call_duration_seconds', record.durationMs / 1_000, { upstream: call.upstream })
+  }
+}
