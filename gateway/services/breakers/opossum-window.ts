@@ -62,8 +62,14 @@ export class OpossumWindow {
   }
 
   get tally(): Tally {
-    const { fires, failures } = this.#engine.stats
-    return { calls: fires, failureRate: fires === 0 ? 0 : failures / fires }
+    let calls = 0
+    let failures = 0
+    // Opossum's own sum works out percentiles too, at ten times the cost.
+    for (const bucket of this.#engine.status.window) {
+      calls += bucket.fires
+      failures += bucket.failures
+    }
+    return { calls, failureRate: calls === 0 ? 0 : failures / calls }
   }
 
   /** Forgets every call, as after a recovery. */
