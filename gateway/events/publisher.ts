@@ -4,9 +4,10 @@ import type { CloudEvent, EventAddress } from '../core/events.ts'
 export type PublisherState =
   /** Has not reached the broker yet and has not failed either. */
   | { readonly name: 'connecting' }
-  | { readonly name: 'ready' }
-  /** Connected, but the broker asked for a pause (memory or disk alarm), or refuses an exchange. */
-  | { readonly name: 'blocked' | 'refused'; readonly reason: string }
+  /** Connected. `refusal` says which exchange the broker refuses, if it does: its events wait, others pass. */
+  | { readonly name: 'ready'; readonly refusal?: string }
+  /** Connected, but the broker asked for a pause (memory or disk alarm). */
+  | { readonly name: 'blocked'; readonly reason: string }
   /** Not connected; tries again by itself. */
   | { readonly name: 'away'; readonly reason: string }
   | { readonly name: 'closed' }

@@ -1,0 +1,148 @@
+import { type AMQPChannel, AMQPClient } from '@cloudamqp/amqp-client'
+import type { Clock } from '../core/clock.ts'
+
+/** An open connection to an AMQP 0-9-1 broker. */
+export interface AmqpConnection {
+  openChannel(): Promise<AMQPChannel>
+  /** When the broker last said anything, in milliseconds since the Unix epoch. */
+  readonly heardAtMs: number
+  /** Resolves with the reason when the connection has ended, however it did. */
+  readonly ended: Promise<string>
+  /** Drops the connection at once; `ended` resolves with `reason`. */
+  abandon(reason: string): void
+  /** Says goodbye, and drops the connection if the broker does not answer that in time. */
+  close(): Promise<void>
+}
+
+export interface AmqpConnectionOptions {
+  readonly url: URL
+  readonly clock: Clock
+  readonly connectTimeoutMs: number
+  readonly onBlocked: (reason: string) => void
+  readonly onUnblocked: () => void
+}
+
+const HEARTBEAT_SECONDS = '10'
+const CLOSE_TIMEOUT_MS = 1_000
+
+/** Reads the URL of a broker. Throws a `TypeError` without the URL in it, since that holds a password. */
+export function parseBrokerUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && (url.protocol === 'amqp:' || url.protocol === 'amqps:')) return url
+  throw new TypeError('Cannot use the URL of the broker: expected amqp://user:password@host:port/vhost, or amqps://')
+}
+
+/** Connects, or rejects within `connectTimeoutMs` milliseconds with a message that names no secret. */
+export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpConnection> {
+  const { clock, connectTimeoutMs } = options
+  const client = new GuardedClient(withDefaults(options.url))
+  const ended = Promise.withResolvers<string>()
+  let heardAtMs = clock.now()
+  let lastError: string | undefined
+
+  const abandon = (reason: string) => {
+    lastError ??= reason
+    client.drop(reason)
+    ended.resolve(reason)
+  }
+  client.onerror = ({ message }) => {
+    lastError ??= message
+  }
+  client.ondisconnect = (error) => ended.resolve(lastError ?? error?.message ?? 'the broker closed the connection')
+  client.onblocked = options.onBlocked
+  client.onunblocked = options.onUnblocked
+
+  const connecting = client.connect()
+  const refused = client.guardReading(() => {
+    heardAtMs = clock.now()
+  }, abandon)
+  const cancel = clock.after(connectTimeoutMs, () => {
+    refused.reject(new Error(`no connection within ${connectTimeoutMs} ms`))
+  })
+  try {
+    await Promise.race([connecting, refused.promise])
+  } catch (error) {
+    abandon('the connection could not be made')
+    throw error instanceof Error ? error : new Error(String(error))
+  } finally {
+    cancel()
+  }
+
+  return {
+    async openChannel() {
+      const channel = await client.channel()
+      // By default the end of a channel is reported as an error of the connection, which goes on.
+      channel.onerror = () => {}
+      return channel
+    },
+    get heardAtMs() {
+      return heardAtMs
+    },
+    ended: ended.promise,
+    abandon,
+    async close() {
+      const goodbye = client.close().catch(() => {})
+      await within(clock, CLOSE_TIMEOUT_MS, goodbye)
+      abandon('the gateway closed the connection')
+    },
+  }
+}
+
+/**
+ * The client with its sharp edges covered: a write that fails (or never finishes) left promises behind whose later
+ * rejection nobody could handle, and bytes that are no AMQP were thrown out of the socket's event handler. Either
+ * would end the whole process.
+ */
+class GuardedClient extends AMQPClient {
+  constructor(url: URL) {
+    super(url.href)
+    // The host of a URL has brackets around an IPv6 address, the socket wants none.
+    Object.defineProperty(this, 'host', { value: url.hostname.replace(/^\[|\]$/g, '') || 'localhost' })
+  }
+
+  /** Resolves at once: a write that fails ends the connection, which rejects everything that waits for an answer. */
+  override async send(bytes: Uint8Array): Promise<void> {
+    super.send(bytes).catch((error: Error) => this.drop(error.message))
+  }
+
+  drop(reason: string): void {
+    this.socket?.destroy(new Error(reason))
+  }
+
+  /** To be called right after `connect`. What it returns rejects when the broker speaks no AMQP. */
+  guardReading(onData: () => void, abandon: (reason: string) => void): PromiseWithResolvers<never> {
+    const refused = Promise.withResolvers<never>()
+    refused.promise.catch(() => {})
+    const { socket } = this
+    const readers = socket?.listeners('data') ?? []
+    socket?.removeAllListeners('data')
+    socket?.on('data', (chunk: unknown) => {
+      onData()
+      try {
+        for (const read of readers) Reflect.apply(read, socket, [chunk])
+      } catch {
+        refused.reject(new Error('the other side does not speak AMQP 0-9-1'))
+        abandon('the other side sent something that is not AMQP 0-9-1')
+      }
+    })
+    return refused
+  }
+}
+
+function withDefaults(url: URL): URL {
+  const complete = new URL(url)
+  const { searchParams } = complete
+  if (!searchParams.has('heartbeat')) searchParams.set('heartbeat', HEARTBEAT_SECONDS)
+  if (!searchParams.has('name')) searchParams.set('name', 'sluice')
+  return complete
+}
+
+function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, resolve)
+    void work.finally(() => {
+      cancel()
+      resolve()
+    })
+  })
+}

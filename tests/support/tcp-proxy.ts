@@ -1,0 +1,72 @@
+import { connect, createServer, type Socket } from 'node:net'
+
+/** A TCP proxy on a port of its own, through which a test can take a connection away. */
+export interface TcpProxy {
+  readonly port: number
+  /** Passes nothing on in either direction, without a word, until `resume`; new connections too. */
+  hold(): void
+  /** Ends every connection at once, and every new one until `resume`. */
+  cut(): void
+  /** Passes on again what connections that were held have sent, and accepts new ones. */
+  resume(): void
+  close(): Promise<void>
+}
+
+type Mode = 'pass' | 'hold' | 'cut'
+
+/** Starts a proxy on 127.0.0.1 in front of `port` on `host`. */
+export function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  let mode: Mode = 'pass'
+
+  function join(from: Socket, to: Socket): void {
+    from.on('data', (chunk) => to.write(chunk))
+    from.on('close', () => {
+      sockets.delete(from)
+      to.destroy()
+    })
+    // A reset is followed by `close`, which says all there is to say.
+    from.on('error', () => {})
+    sockets.add(from)
+    if (mode === 'hold') from.pause()
+  }
+
+  const server = createServer((client) => {
+    if (mode === 'cut') {
+      client.destroy()
+      return
+    }
+    const upstream = connect(port, host)
+    join(client, upstream)
+    join(upstream, client)
+  })
+
+  const proxy = (listeningPort: number): TcpProxy => ({
+    port: listeningPort,
+    hold() {
+      mode = 'hold'
+      for (const socket of sockets) socket.pause()
+    },
+    cut() {
+      mode = 'cut'
+      for (const socket of sockets) socket.destroy()
+    },
+    resume() {
+      mode = 'pass'
+      for (const socket of sockets) socket.resume()
+    },
+    close() {
+      for (const socket of sockets) socket.destroy()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
+  })
+
+  return new Promise((resolve, reject) => {
+    server.on('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      if (address === null || typeof address === 'string') return reject(new Error('The proxy has no port'))
+      resolve(proxy(address.port))
+    })
+  })
+}
