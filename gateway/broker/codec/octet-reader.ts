@@ -1,6 +1,6 @@
 import { ProtocolError } from '../protocol-error.ts'
 
-const decoder = new TextDecoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Reads AMQP's primitive types from one frame's payload; reading past the end is a 502 SYNTAX_ERROR, never a stray value. */
 export class OctetReader {
@@ -60,7 +60,12 @@ export class OctetReader {
   }
 
   shortString(): string {
-    return decoder.decode(this.octets(this.octet()))
+    const bytes = this.octets(this.octet())
+    try {
+      return decoder.decode(bytes)
+    } catch {
+      throw new ProtocolError(502, 'a short string is not valid UTF-8')
+    }
   }
 
   longString(): Uint8Array {
