@@ -1,0 +1,127 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { rule } from '../../../tests/support/limiter-conformance.ts'
+import {
+  connectRedisLater,
+  describeWithRedis,
+  type RedisConnection,
+  wallClock,
+} from '../../../tests/support/redis-under-test.ts'
+import { openTcpGate, type TcpGate } from '../../../tests/support/tcp-gate.ts'
+import { StoreUnavailable } from '../../core/store.ts'
+import { createMemoryLimiters } from '../limiters/memory-limiters.ts'
+import { createUpstashLimiters } from '../limiters/upstash-limiters.ts'
+import { createRedisScripts, type Scripts } from './redis-scripts.ts'
+import { createRedisStore } from './redis-store.ts'
+import { createUpstashScripts } from './upstash-scripts.ts'
+
+const TIMEOUT_MS = 100
+/** The timeout, and what a busy machine may add. */
+const PATIENCE_MS = 600
+
+type Work = () => Promise<unknown>
+
+/** Whatever goes over the wire: one limiter and one operation of the store. */
+function workOver(scripts: Scripts): Record<'limiter' | 'store', Work> {
+  const keyPrefix = `test:${crypto.randomUUID()}:`
+  const common = { scripts, clock: wallClock, timeoutMs: TIMEOUT_MS, keyPrefix }
+  const limiter = createUpstashLimiters({ ...common, local: createMemoryLimiters({ clock: wallClock }) }).create(
+    'site',
+    rule('sliding-window', 1_000, 0),
+  )
+  const store = createRedisStore(common)
+  return { limiter: () => limiter.take('key'), store: () => store.set('key', 'value', 60_000) }
+}
+
+async function failureOf(work: Work): Promise<{ error: unknown; elapsedMs: number }> {
+  const start = performance.now()
+  const error = await work().then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  return { error, elapsedMs: performance.now() - start }
+}
+
+async function untilItWorks(work: Work): Promise<void> {
+  const deadline = performance.now() + 5_000
+  for (;;) {
+    const { error } = await failureOf(work)
+    if (!error) return
+    if (performance.now() > deadline) throw error
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+describeWithRedis('with a Redis that fails,', (url) => {
+  let gate: TcpGate
+  let connection: RedisConnection
+
+  beforeEach(async () => {
+    gate = await openTcpGate(new URL(url))
+    connection = connectRedisLater(`redis://127.0.0.1:${gate.port}`)
+  })
+
+  afterEach(async () => {
+    connection.close()
+    await gate.close()
+  })
+
+  describe.each(['limiter', 'store'] as const)('the %s', (which) => {
+    test('says in time that a hung server is unavailable, and works again after it has come back', async () => {
+      const work = workOver(createRedisScripts(connection))[which]
+      await untilItWorks(work)
+      gate.hang()
+      const { error, elapsedMs } = await failureOf(work)
+      expect(error).toBeInstanceOf(StoreUnavailable)
+      expect(elapsedMs).toBeGreaterThanOrEqual(TIMEOUT_MS - 5)
+      expect(elapsedMs).toBeLessThan(PATIENCE_MS)
+      await gate.refuse()
+      await gate.open()
+      await untilItWorks(work)
+    })
+
+    test('says at once that a refusing server is unavailable, and works again after it has come back', async () => {
+      const work = workOver(createRedisScripts(connection))[which]
+      await untilItWorks(work)
+      await gate.refuse()
+      const { error, elapsedMs } = await failureOf(work)
+      expect(error).toBeInstanceOf(StoreUnavailable)
+      expect(elapsedMs).toBeLessThan(PATIENCE_MS)
+      await gate.open()
+      await untilItWorks(work)
+    })
+
+    test('answers every one of many requests in time while the server hangs', async () => {
+      const work = workOver(createRedisScripts(connection))[which]
+      await untilItWorks(work)
+      gate.hang()
+      const failures = await Promise.all(Array.from({ length: 500 }, () => failureOf(work)))
+      expect(failures.every(({ error }) => error instanceof StoreUnavailable)).toBe(true)
+      expect(Math.max(...failures.map(({ elapsedMs }) => elapsedMs))).toBeLessThan(PATIENCE_MS)
+    })
+  })
+})
+
+describe.each(['limiter', 'store'] as const)('over Upstash, the %s', (which) => {
+  test('says in time that a hung server is unavailable', async () => {
+    const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Promise<Response>(() => {}) })
+    const work = workOver(createUpstashScripts({ url: `http://127.0.0.1:${server.port}`, token: 'secret' }))[which]
+    const { error, elapsedMs } = await failureOf(work)
+    expect(error).toBeInstanceOf(StoreUnavailable)
+    expect(elapsedMs).toBeLessThan(PATIENCE_MS)
+    server.stop(true)
+  })
+
+  test.each([
+    { name: 'that refuses connections', respond: undefined },
+    { name: 'that refuses the token', respond: () => Response.json({ error: 'Unauthorized' }, { status: 401 }) },
+    { name: 'that answers nonsense', respond: () => new Response('<html>', { status: 502 }) },
+  ])('says in time that a server $name is unavailable', async ({ respond }) => {
+    const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: respond ?? (() => new Response()) })
+    if (!respond) server.stop(true)
+    const work = workOver(createUpstashScripts({ url: `http://127.0.0.1:${server.port}`, token: 'wrong' }))[which]
+    const { error, elapsedMs } = await failureOf(work)
+    expect(error).toBeInstanceOf(StoreUnavailable)
+    expect(elapsedMs).toBeLessThan(PATIENCE_MS)
+    server.stop(true)
+  })
+})
