@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
 import { createServer, type Server } from 'node:net'
 import { testPublisher } from '../../../tests/support/publisher-conformance.ts'
 import { realClock, until } from '../../../tests/support/real-time.ts'
 import { recordTelemetry } from '../../../tests/support/recorded-telemetry.ts'
 import { createAmqpPublisher } from '../../events/amqp-publisher.ts'
+import { type EmbeddedBroker, startEmbeddedBroker } from './embedded-broker.ts'
 
 const brokerUrl = process.env.AMQP_TEST_URL
 
@@ -16,6 +17,13 @@ if (brokerUrl) {
 } else {
   test.skip('LEFT OUT: the AMQP publisher with RabbitMQ, since AMQP_TEST_URL names no broker', () => {})
 }
+
+let embedded: EmbeddedBroker
+beforeAll(async () => {
+  embedded = await startEmbeddedBroker({ clock: realClock, log: recordTelemetry().log })
+})
+afterAll(() => embedded.stop())
+testPublisher('the embedded broker', () => embedded.url)
 
 describe('The AMQP publisher', () => {
   const servers: Server[] = []
