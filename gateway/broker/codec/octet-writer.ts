@@ -21,27 +21,33 @@ export class OctetWriter {
   }
 
   octet(value: number): void {
-    this.#view.setUint8(this.#claim(1), value)
+    const at = this.#claim(1)
+    this.#view.setUint8(at, value)
   }
 
   short(value: number): void {
-    this.#view.setUint16(this.#claim(2), value)
+    const at = this.#claim(2)
+    this.#view.setUint16(at, value)
   }
 
   long(value: number): void {
-    this.#view.setUint32(this.#claim(4), value)
+    const at = this.#claim(4)
+    this.#view.setUint32(at, value)
   }
 
   longlong(value: number | bigint): void {
-    this.#view.setBigUint64(this.#claim(8), BigInt.asUintN(64, BigInt(value)))
+    const at = this.#claim(8)
+    this.#view.setBigUint64(at, BigInt.asUintN(64, BigInt(value)))
   }
 
   float(value: number): void {
-    this.#view.setFloat32(this.#claim(4), value)
+    const at = this.#claim(4)
+    this.#view.setFloat32(at, value)
   }
 
   double(value: number): void {
-    this.#view.setFloat64(this.#claim(8), value)
+    const at = this.#claim(8)
+    this.#view.setFloat64(at, value)
   }
 
   /** At most 255 octets of UTF-8; throws a `RangeError` for longer text. */
@@ -59,7 +65,8 @@ export class OctetWriter {
   }
 
   octets(value: Uint8Array): void {
-    this.#bytes.set(value, this.#claim(value.length))
+    const at = this.#claim(value.length)
+    this.#bytes.set(value, at)
   }
 
   /** Writes a 32-bit length in front of whatever `write` writes. */
@@ -69,6 +76,7 @@ export class OctetWriter {
     this.#view.setUint32(at, this.#length - at - 4)
   }
 
+  /** Makes room; the buffer may be another one afterwards, so claim first and use the view after. */
   #claim(length: number): number {
     const start = this.#length
     const end = start + length

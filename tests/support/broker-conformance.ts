@@ -1,0 +1,16 @@
+import { describe } from 'bun:test'
+import { testDeadLetters } from './broker-conformance/dead-letters.ts'
+import { testDeclaring } from './broker-conformance/declaring.ts'
+import { testDelivery } from './broker-conformance/delivery.ts'
+import { testPublishing } from './broker-conformance/publishing.ts'
+import type { BrokerUrl } from './broker-conformance/scene.ts'
+
+/** What the gateway and the services rely on, asked of a broker through the client they use. Holds for RabbitMQ, too. */
+export function testBroker(name: string, url: BrokerUrl): void {
+  describe(name, () => {
+    testPublishing(url)
+    testDelivery(url)
+    testDeclaring(url)
+    testDeadLetters(url)
+  })
+}
