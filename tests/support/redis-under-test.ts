@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import { createClient } from 'redis'
-import type { Clock } from '../../gateway/core/clock.ts'
 import type { RedisCommands } from '../../gateway/services/store/redis-scripts.ts'
 
 /** A connection as a runtime would make it: bounded, and refusing at once while there is no server. */
@@ -50,13 +49,4 @@ function openRedis(url: string) {
   })
   client.on('error', () => {})
   return client
-}
-
-/** Time as it is, for what waits on a real server. */
-export const wallClock: Clock = {
-  now: () => Date.now(),
-  after(delayMs, task) {
-    const timer = setTimeout(task, delayMs)
-    return () => clearTimeout(timer)
-  },
 }

@@ -1,11 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, setSystemTime, test } from 'bun:test'
 import { allowedOf, rule, takes, testLimiters } from '../../../tests/support/limiter-conformance.ts'
-import {
-  connectRedis,
-  describeWithRedis,
-  type RedisConnection,
-  wallClock,
-} from '../../../tests/support/redis-under-test.ts'
+import { realClock } from '../../../tests/support/real-time.ts'
+import { connectRedis, describeWithRedis, type RedisConnection } from '../../../tests/support/redis-under-test.ts'
 import { serveUpstashRest, type UpstashRest } from '../../../tests/support/upstash-rest.ts'
 import { createVirtualClock } from '../../../tests/support/virtual-clock.ts'
 import { createRedisScripts, type Scripts } from '../store/redis-scripts.ts'
@@ -39,8 +35,8 @@ describeWithRedis('limiters in a real Redis', (url) => {
   const limitersOver = (scripts: Scripts) =>
     createUpstashLimiters({
       scripts,
-      clock: wallClock,
-      local: createMemoryLimiters({ clock: wallClock }),
+      clock: realClock,
+      local: createMemoryLimiters({ clock: realClock }),
       timeoutMs: GENEROUS_MS,
       keyPrefix: `test:${crypto.randomUUID()}:`,
     })
@@ -67,8 +63,8 @@ describeWithRedis('limiters in a real Redis', (url) => {
     const gateways = [connection, second].map((client) =>
       createUpstashLimiters({
         scripts: createRedisScripts(client),
-        clock: wallClock,
-        local: createMemoryLimiters({ clock: wallClock }),
+        clock: realClock,
+        local: createMemoryLimiters({ clock: realClock }),
         timeoutMs: GENEROUS_MS,
         keyPrefix,
       }).create('site', { algorithm: 'sliding-window', limit: 100, windowMs: 86_400_000 }),
@@ -126,8 +122,8 @@ describeWithRedis('limiters in a real Redis', (url) => {
     const keyPrefix = `test:${crypto.randomUUID()}:`
     const limiters = createUpstashLimiters({
       scripts: createRedisScripts(connection),
-      clock: wallClock,
-      local: createMemoryLimiters({ clock: wallClock }),
+      clock: realClock,
+      local: createMemoryLimiters({ clock: realClock }),
       timeoutMs: GENEROUS_MS,
       keyPrefix,
     })

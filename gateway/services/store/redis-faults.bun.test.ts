@@ -1,12 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { rule } from '../../../tests/support/limiter-conformance.ts'
-import {
-  connectRedisLater,
-  describeWithRedis,
-  type RedisConnection,
-  wallClock,
-} from '../../../tests/support/redis-under-test.ts'
-import { openTcpGate, type TcpGate } from '../../../tests/support/tcp-gate.ts'
+import { realClock } from '../../../tests/support/real-time.ts'
+import { connectRedisLater, describeWithRedis, type RedisConnection } from '../../../tests/support/redis-under-test.ts'
+import { startTcpProxy, type TcpProxy } from '../../../tests/support/tcp-proxy.ts'
 import { StoreUnavailable } from '../../core/store.ts'
 import { createMemoryLimiters } from '../limiters/memory-limiters.ts'
 import { createUpstashLimiters } from '../limiters/upstash-limiters.ts'
@@ -23,8 +19,8 @@ type Work = () => Promise<unknown>
 /** Whatever goes over the wire: one limiter and one operation of the store. */
 function workOver(scripts: Scripts): Record<'limiter' | 'store', Work> {
   const keyPrefix = `test:${crypto.randomUUID()}:`
-  const common = { scripts, clock: wallClock, timeoutMs: TIMEOUT_MS, keyPrefix }
-  const limiter = createUpstashLimiters({ ...common, local: createMemoryLimiters({ clock: wallClock }) }).create(
+  const common = { scripts, clock: realClock, timeoutMs: TIMEOUT_MS, keyPrefix }
+  const limiter = createUpstashLimiters({ ...common, local: createMemoryLimiters({ clock: realClock }) }).create(
     'site',
     rule('sliding-window', 1_000, 0),
   )
@@ -52,48 +48,56 @@ async function untilItWorks(work: Work): Promise<void> {
 }
 
 describeWithRedis('with a Redis that fails,', (url) => {
-  let gate: TcpGate
+  let proxy: TcpProxy
   let connection: RedisConnection
 
   beforeEach(async () => {
-    gate = await openTcpGate(new URL(url))
-    connection = connectRedisLater(`redis://127.0.0.1:${gate.port}`)
+    const { port, hostname } = new URL(url)
+    proxy = await startTcpProxy(Number(port), hostname)
+    connection = connectRedisLater(`redis://127.0.0.1:${proxy.port}`)
   })
 
   afterEach(async () => {
     connection.close()
-    await gate.close()
+    await proxy.close()
   })
 
   describe.each(['limiter', 'store'] as const)('the %s', (which) => {
     test('says in time that a hung server is unavailable, and works again after it has come back', async () => {
       const work = workOver(createRedisScripts(connection))[which]
       await untilItWorks(work)
-      gate.hang()
+      proxy.hold()
       const { error, elapsedMs } = await failureOf(work)
       expect(error).toBeInstanceOf(StoreUnavailable)
       expect(elapsedMs).toBeGreaterThanOrEqual(TIMEOUT_MS - 5)
       expect(elapsedMs).toBeLessThan(PATIENCE_MS)
-      await gate.refuse()
-      await gate.open()
+      proxy.cut()
+      proxy.resume()
       await untilItWorks(work)
     })
 
-    test('says at once that a refusing server is unavailable, and works again after it has come back', async () => {
+    test('says at once that a lost server is unavailable, and works again after it has come back', async () => {
       const work = workOver(createRedisScripts(connection))[which]
       await untilItWorks(work)
-      await gate.refuse()
+      proxy.cut()
       const { error, elapsedMs } = await failureOf(work)
       expect(error).toBeInstanceOf(StoreUnavailable)
       expect(elapsedMs).toBeLessThan(PATIENCE_MS)
-      await gate.open()
+      proxy.resume()
       await untilItWorks(work)
+    })
+
+    test('says at once that a server that was never there is unavailable', async () => {
+      await proxy.close()
+      const { error, elapsedMs } = await failureOf(workOver(createRedisScripts(connection))[which])
+      expect(error).toBeInstanceOf(StoreUnavailable)
+      expect(elapsedMs).toBeLessThan(PATIENCE_MS)
     })
 
     test('answers every one of many requests in time while the server hangs', async () => {
       const work = workOver(createRedisScripts(connection))[which]
       await untilItWorks(work)
-      gate.hang()
+      proxy.hold()
       const failures = await Promise.all(Array.from({ length: 500 }, () => failureOf(work)))
       expect(failures.every(({ error }) => error instanceof StoreUnavailable)).toBe(true)
       expect(Math.max(...failures.map(({ elapsedMs }) => elapsedMs))).toBeLessThan(PATIENCE_MS)

@@ -1,10 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import {
-  connectRedis,
-  describeWithRedis,
-  type RedisConnection,
-  wallClock,
-} from '../../../tests/support/redis-under-test.ts'
+import { realClock } from '../../../tests/support/real-time.ts'
+import { connectRedis, describeWithRedis, type RedisConnection } from '../../../tests/support/redis-under-test.ts'
 import { testStore } from '../../../tests/support/store-conformance.ts'
 import { serveUpstashRest, type UpstashRest } from '../../../tests/support/upstash-rest.ts'
 import { createRedisScripts, type Scripts } from './redis-scripts.ts'
@@ -28,7 +24,7 @@ describeWithRedis('a store in a real Redis', (url) => {
   const keyPrefix = () => `test:${crypto.randomUUID()}:`
 
   const underTest = (scripts: Scripts) => ({
-    store: createRedisStore({ scripts, clock: wallClock, timeoutMs: 5_000, keyPrefix: keyPrefix() }),
+    store: createRedisStore({ scripts, clock: realClock, timeoutMs: 5_000, keyPrefix: keyPrefix() }),
     advance: waitInRedis,
   })
 
@@ -50,7 +46,7 @@ describeWithRedis('a store in a real Redis', (url) => {
     const second = await connectRedis(url)
     const prefix = keyPrefix()
     const [one, other] = [connection, second].map((client) =>
-      createRedisStore({ scripts: createRedisScripts(client), clock: wallClock, timeoutMs: 5_000, keyPrefix: prefix }),
+      createRedisStore({ scripts: createRedisScripts(client), clock: realClock, timeoutMs: 5_000, keyPrefix: prefix }),
     )
     const answers = await Promise.all([
       one?.putIfAbsent('key', 'one', 60_000),
