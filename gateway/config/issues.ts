@@ -27,7 +27,9 @@ type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
 function word(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? `is missing: expected ${article(issue.expected)}` : `expected ${article(issue.expected)}, found ${show(issue.input)}`
+      return issue.input === undefined
+        ? `is missing: expected ${article(issue.expected)}`
+        : `expected ${article(issue.expected)}, found ${show(issue.input)}`
     case 'invalid_value':
       return `expected ${issue.values.map((value) => show(value)).join(' or ')}, found ${show(issue.input)}${typeof issue.input === 'string' ? didYouMean(issue.input, issue.values.map(String)) : ''}`
     case 'unrecognized_keys': {
@@ -48,7 +50,12 @@ function word(issue: RawIssue): string | undefined {
 }
 
 function sizeOf(origin: string, bound: string, size: number | bigint): string {
-  const units: Readonly<Record<string, string>> = { string: ' characters', array: ' entries', record: ' entries', object: ' keys' }
+  const units: Readonly<Record<string, string>> = {
+    string: ' characters',
+    array: ' entries',
+    record: ' entries',
+    object: ' keys',
+  }
   return `${bound} ${size}${units[origin] ?? ''}`
 }
 
@@ -72,7 +79,11 @@ function toMistakes(issue: z.core.$ZodIssue, prefix: Path): DataMistake[] {
   const path = [...prefix, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))]
   if (issue.code === 'unrecognized_keys') {
     const messages = issue.message.split('\n')
-    return issue.keys.map((key, i) => ({ path: [...path, key], message: messages[i] ?? `unknown key "${key}"`, atKey: true }))
+    return issue.keys.map((key, i) => ({
+      path: [...path, key],
+      message: messages[i] ?? `unknown key "${key}"`,
+      atKey: true,
+    }))
   }
   if (issue.code === 'invalid_key') {
     return [{ path, message: issue.issues[0]?.message ?? issue.message, atKey: true }]
@@ -91,6 +102,9 @@ function toMistakes(issue: z.core.$ZodIssue, prefix: Path): DataMistake[] {
 /** The form the writer most likely meant: the one that has the right type and fails further in. */
 function closestBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
   return branches
-    .filter((issues) => issues.length > 0 && !issues.some((issue) => issue.path.length === 0 && issue.code === 'invalid_type'))
+    .filter(
+      (issues) =>
+        issues.length > 0 && !issues.some((issue) => issue.path.length === 0 && issue.code === 'invalid_type'),
+    )
     .sort((a, b) => a.length - b.length)[0]
 }

@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import type { Policy } from '../core/policy.ts'
 import { parseRoutePath, type RoutePath, shapeOf } from '../routing/route-path.ts'
 import { type ConfigDocument, parseConfigDocument } from './document.ts'
@@ -6,7 +7,7 @@ import { check, type DataMistake } from './issues.ts'
 import { ConfigError, didYouMean } from './mistake.ts'
 import type { Plan, RoutePlan, UpstreamPlan, VersionPlan } from './plan.ts'
 import { type MountedList, mountList, type PolicyNames } from './policies.ts'
-import { type ConfigFile, configSchema, METHODS } from './schema.ts'
+import { type ConfigFile, configSchema, METHODS, routeSchema, upstreamSchema } from './schema.ts'
 
 export interface LoadOptions {
   /** Name shown in mistakes. */
@@ -29,7 +30,7 @@ export function loadConfig(text: string, { file, registry, environment = emptyEn
     ...structure.mistakes,
     ...unusedListMistakes(raw, names),
     ...[...upstreams.values(), ...routes.values()].flatMap(({ mistakes }) => mistakes),
-    ...(structure.value ? crossMistakes(structure.value, upstreams, routes) : []),
+    ...crossMistakes(readable(raw), upstreams, routes),
   ]
   const mistakes = [...document.mistakes, ...place(found, document)]
   if (mistakes.length > 0 || !structure.value) throw new ConfigError(mistakes)
@@ -54,12 +55,45 @@ function mapping(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }
 
+/** The upstreams and routes that are well-formed on their own, so that what they say of each other is checked too. */
+interface Readable {
+  readonly upstreams: Readonly<Record<string, ConfigFile['upstreams'][string]>>
+  readonly routes: Readonly<Record<string, ConfigFile['routes'][string]>>
+  /** Every upstream that is written down, broken ones included. */
+  readonly upstreamNames: readonly string[]
+}
+
+function readable({ upstreams, routes }: RawSections): Readable {
+  return {
+    upstreams: parseEach(upstreams, upstreamSchema),
+    routes: parseEach(routes, routeSchema),
+    upstreamNames: Object.keys(upstreams),
+  }
+}
+
+function parseEach<Schema extends z.ZodType>(
+  entries: Readonly<Record<string, unknown>>,
+  schema: Schema,
+): Record<string, z.output<Schema>> {
+  return Object.fromEntries(
+    Object.entries(entries).flatMap(([name, entry]) => {
+      const parsed = schema.safeParse(entry)
+      return parsed.success ? [[name, parsed.data]] : []
+    }),
+  )
+}
+
 type Mounted = ReadonlyMap<string, MountedList>
 
 function mountUpstreams({ upstreams }: RawSections, names: PolicyNames): Mounted {
   const known = Object.keys(upstreams)
   return mapEntries(upstreams, (name, raw) => {
-    const site = { path: `upstreams.${name}`, owner: name, upstreams: known, versions: Object.keys(mapping(raw.versions)) }
+    const site = {
+      path: `upstreams.${name}`,
+      owner: name,
+      upstreams: known,
+      versions: Object.keys(mapping(raw.versions)),
+    }
     return mountList(raw.policies, ['upstreams', name, 'policies'], 'upstream', site, names)
   })
 }
@@ -73,7 +107,10 @@ function mountRoutes({ routes, upstreams }: RawSections, names: PolicyNames): Mo
   })
 }
 
-function mapEntries<T, U>(record: Readonly<Record<string, T>>, map: (name: string, value: T) => U): ReadonlyMap<string, U> {
+function mapEntries<T, U>(
+  record: Readonly<Record<string, T>>,
+  map: (name: string, value: T) => U,
+): ReadonlyMap<string, U> {
   return new Map(Object.entries(record).map(([name, value]) => [name, map(name, value)]))
 }
 
@@ -87,70 +124,108 @@ function unusedListMistakes(raw: RawSections, names: PolicyNames): DataMistake[]
     .flatMap((list) => {
       const entries = raw.policies[list]
       const site = { path: `policies.${list}`, owner: list, upstreams: Object.keys(raw.upstreams) }
-      const first = Array.isArray(entries) ? names.registry.get(Object.keys(mapping(entries[0]))[0] ?? String(entries[0])) : undefined
+      const first = Array.isArray(entries)
+        ? names.registry.get(Object.keys(mapping(entries[0]))[0] ?? String(entries[0]))
+        : undefined
       return mountList(entries, ['policies', list], first?.at ?? 'route', site, names).mistakes.filter(
         ({ message }) => !message.includes(' needs the '),
       )
     })
 }
 
-function crossMistakes(config: ConfigFile, upstreams: Mounted, routes: Mounted): DataMistake[] {
+function crossMistakes(config: Readable, upstreams: Mounted, routes: Mounted): DataMistake[] {
   return [
-    ...Object.entries(config.upstreams).flatMap(([name, upstream]) => versionMistakes(name, upstream, upstreams.get(name))),
+    ...Object.entries(config.upstreams).flatMap(([name, upstream]) =>
+      versionMistakes(name, upstream, upstreams.get(name)),
+    ),
     ...Object.entries(config.routes).flatMap(([name, route]) => endMistakes(name, route, config, routes.get(name))),
     ...conflictMistakes(config),
-    ...(Object.keys(config.routes).length === 0 ? [{ path: ['routes'], message: 'expected at least one route' }] : []),
   ]
 }
 
-function versionMistakes(name: string, { versions }: ConfigFile['upstreams'][string], mounted?: MountedList): DataMistake[] {
+function versionMistakes(
+  name: string,
+  { versions }: ConfigFile['upstreams'][string],
+  mounted?: MountedList,
+): DataMistake[] {
   if (!versions) return []
   const path = ['upstreams', name, 'versions']
   if (Object.keys(versions).length === 0) return [{ path, message: 'expected at least one version' }]
   const chooses = mounted?.mounts.some(({ policy }) => policy.at === 'upstream' && policy.choosesVersion)
   if (chooses || Object.keys(versions).length === 1 || (mounted?.mistakes.length ?? 0) > 0) return []
-  return [{ path, message: 'nothing chooses among the versions: add a gray-release policy to this upstream', atKey: true }]
+  return [
+    { path, message: 'nothing chooses among the versions: add a gray-release policy to this upstream', atKey: true },
+  ]
 }
 
-function endMistakes(name: string, route: ConfigFile['routes'][string], config: ConfigFile, mounted?: MountedList): DataMistake[] {
+function endMistakes(
+  name: string,
+  route: ConfigFile['routes'][string],
+  { upstreamNames }: Readable,
+  mounted?: MountedList,
+): DataMistake[] {
   const path = ['routes', name]
   const end = mounted?.mounts.find(({ policy }) => policy.at === 'route' && policy.ends)?.policy.name
   const { upstream } = route
   const mistakes: DataMistake[] = []
   if (!upstream) {
     if (end === undefined && (mounted?.mistakes.length ?? 0) === 0) {
-      mistakes.push({ path, message: 'the route leads nowhere: give it an upstream, or a policy that ends the chain', atKey: true })
+      mistakes.push({
+        path,
+        message: 'the route leads nowhere: give it an upstream, or a policy that ends the chain',
+        atKey: true,
+      })
     }
     return mistakes
   }
-  if (end !== undefined) mistakes.push({ path: [...path, 'upstream'], message: `the upstream is never reached: "${end}" ends the chain`, atKey: true })
-  if (!Object.hasOwn(config.upstreams, upstream.name)) {
+  if (end !== undefined)
+    mistakes.push({
+      path: [...path, 'upstream'],
+      message: `the upstream is never reached: "${end}" ends the chain`,
+      atKey: true,
+    })
+  if (!upstreamNames.includes(upstream.name)) {
     const at = [...path, 'upstream', 'name']
-    mistakes.push({ path: at, message: `unknown upstream "${upstream.name}"${didYouMean(upstream.name, Object.keys(config.upstreams))}` })
+    mistakes.push({
+      path: at,
+      message: `unknown upstream "${upstream.name}"${didYouMean(upstream.name, upstreamNames)}`,
+    })
   }
   const { params } = parseRoutePath(route.path)
   for (const { root, path: inner, source } of 'path' in upstream ? (upstream.path?.references ?? []) : []) {
     const [parameter = ''] = inner
     const at = [...path, 'upstream', 'path']
     if (root === 'parts' || root === 'response' || root === 'body') {
-      mistakes.push({ path: at, message: `"${source}" has no value here: a path may read the request but not its body` })
+      mistakes.push({
+        path: at,
+        message: `"${source}" has no value here: a path may read the request but not its body`,
+      })
     } else if (root === 'params' && !params.includes(parameter)) {
-      mistakes.push({ path: at, message: `unknown parameter "${parameter}" in "${source}"${didYouMean(parameter, params)}` })
+      mistakes.push({
+        path: at,
+        message: `unknown parameter "${parameter}" in "${source}"${didYouMean(parameter, params)}`,
+      })
     }
   }
   return mistakes
 }
 
-function conflictMistakes({ routes }: ConfigFile): DataMistake[] {
+function conflictMistakes({ routes }: Readable): DataMistake[] {
   const mistakes: DataMistake[] = []
   const claimed = new Map<string, string>()
   for (const [name, route] of Object.entries(routes)) {
     const path = parseRoutePath(route.path)
     const repeated = path.params.find((param, i) => path.params.indexOf(param) !== i)
-    if (repeated !== undefined) mistakes.push({ path: ['routes', name, 'path'], message: `the parameter "${repeated}" stands twice` })
-    const other = (route.methods ?? METHODS).map((method) => claim(claimed, method, path, name)).find((found) => found !== undefined)
+    if (repeated !== undefined)
+      mistakes.push({ path: ['routes', name, 'path'], message: `the parameter "${repeated}" stands twice` })
+    const other = (route.methods ?? METHODS)
+      .map((method) => claim(claimed, method, path, name))
+      .find((found) => found !== undefined)
     if (other !== undefined) {
-      mistakes.push({ path: ['routes', name, 'path'], message: `"${route.path}" answers the same requests as route "${other}" (${routes[other]?.path})` })
+      mistakes.push({
+        path: ['routes', name, 'path'],
+        message: `"${route.path}" answers the same requests as route "${other}" (${routes[other]?.path})`,
+      })
     }
   }
   return mistakes
@@ -178,24 +253,31 @@ function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Plan {
   return {
     server: config.server,
     services: config.services,
-    upstreams: Object.entries(config.upstreams).map(([name, upstream]): UpstreamPlan => ({
-      name,
-      versions: versionsOf(upstream),
-      balance: upstream.balance,
-      concurrency: upstream.concurrency,
+    upstreams: Object.entries(config.upstreams).map(
+      ([name, upstream]): UpstreamPlan => ({
+        name,
+        versions: versionsOf(upstream),
+        balance: upstream.balance,
+        concurrency: upstream.concurrency,
         websocket: upstream.websocket,
-      preserveHost: upstream['preserve-host'],
-      mounts: upstreams.get(name)?.mounts ?? [],
-    })),
-    routes: Object.entries(config.routes).map(([name, route]): RoutePlan => ({
-      name,
-      path: parseRoutePath(route.path),
-      methods: route.methods,
-      mounts: routes.get(name)?.mounts ?? [],
-      upstream: route.upstream && { name: route.upstream.name, path: 'path' in route.upstream ? route.upstream.path : undefined },
-      timeoutMs: route.timeout ?? config.server.limits.timeout,
-      bodyLimit: route.body ?? config.server.limits.body,
-    })),
+        preserveHost: upstream['preserve-host'],
+        mounts: upstreams.get(name)?.mounts ?? [],
+      }),
+    ),
+    routes: Object.entries(config.routes).map(
+      ([name, route]): RoutePlan => ({
+        name,
+        path: parseRoutePath(route.path),
+        methods: route.methods,
+        mounts: routes.get(name)?.mounts ?? [],
+        upstream: route.upstream && {
+          name: route.upstream.name,
+          path: 'path' in route.upstream ? route.upstream.path : undefined,
+        },
+        timeoutMs: route.timeout ?? config.server.limits.timeout,
+        bodyLimit: route.body ?? config.server.limits.body,
+      }),
+    ),
     reserved: [...new Set(all.flatMap(({ policy, options }) => policy.reserves?.(options) ?? []))],
   }
 }

@@ -1,5 +1,4 @@
-import type { Policy } from '../core/policy.ts'
-import type { Site } from '../core/policy.ts'
+import type { Policy, Site } from '../core/policy.ts'
 import type { Template } from '../core/template.ts'
 import type { RoutePath } from '../routing/route-path.ts'
 import type { ConfigFile } from './schema.ts'

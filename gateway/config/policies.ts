@@ -45,7 +45,10 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
     }
     if (policy.at !== level) {
       const place = policy.at === 'route' ? 'routes.<name>.policies' : 'upstreams.<name>.policies'
-      mistakes.push({ path: entry.path, message: `"${policy.name}" works around ${policy.at === 'route' ? 'a whole route' : 'single upstream calls'}: move it to ${place}` })
+      mistakes.push({
+        path: entry.path,
+        message: `"${policy.name}" works around ${policy.at === 'route' ? 'a whole route' : 'single upstream calls'}: move it to ${place}`,
+      })
       continue
     }
     const count = (seen.get(policy.name) ?? 0) + 1
@@ -59,38 +62,63 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
     if (parsed.mistakes.length > 0) continue
 
     mistakes.push(...siteMistakes(policy, parsed.value, site, optionsPath))
-    if (policy.at === 'route') mistakes.push(...unmetNeeds(policy.needs?.(parsed.value) ?? [], provided, policy, optionsPath))
-    mounts.push({ policy, options: parsed.value, site, readsBody: [...references(parsed.value)].some(({ found }) => found.root === 'body') })
+    if (policy.at === 'route')
+      mistakes.push(...unmetNeeds(policy.needs?.(parsed.value) ?? [], provided, policy, optionsPath))
+    mounts.push({
+      policy,
+      options: parsed.value,
+      site,
+      readsBody: [...references(parsed.value)].some(({ found }) => found.root === 'body'),
+    })
   }
   return { mounts, mistakes }
 }
 
 /** Written entries with named lists put in their place. */
-function* expand(raw: unknown, path: Path, names: PolicyNames, mistakes: DataMistake[], inside?: string): Generator<Entry> {
+function* expand(
+  raw: unknown,
+  path: Path,
+  names: PolicyNames,
+  mistakes: DataMistake[],
+  inside?: string,
+): Generator<Entry> {
   if (!Array.isArray(raw)) return
   for (const [i, item] of raw.entries()) {
     const at = [...path, i]
     if (typeof item === 'string') {
       if (!Object.hasOwn(names.lists, item)) yield { path: at, name: item, options: undefined }
-      else if (inside !== undefined) mistakes.push({ path: at, message: `"${item}" is a named list: lists cannot hold lists` })
+      else if (inside !== undefined)
+        mistakes.push({ path: at, message: `"${item}" is a named list: lists cannot hold lists` })
       else yield* expand(names.lists[item], ['policies', item], names, mistakes, item)
       continue
     }
     const keys = item !== null && typeof item === 'object' && !Array.isArray(item) ? Object.keys(item) : []
     const [name] = keys
     if (name === undefined || keys.length > 1) {
-      mistakes.push({ path: at, message: `expected a policy's name, or its name with options as in "- timeout: 1s", found ${show(item)}` })
+      mistakes.push({
+        path: at,
+        message: `expected a policy's name, or its name with options as in "- timeout: 1s", found ${show(item)}`,
+      })
       continue
     }
     if (Object.hasOwn(names.lists, name) && !names.registry.has(name)) {
-      mistakes.push({ path: [...at, name], message: `"${name}" is a named list and takes no options: write "- ${name}"`, atKey: true })
+      mistakes.push({
+        path: [...at, name],
+        message: `"${name}" is a named list and takes no options: write "- ${name}"`,
+        atKey: true,
+      })
       continue
     }
     yield { path: at, name, options: (item as Record<string, unknown>)[name] ?? {} }
   }
 }
 
-function unmetNeeds(needs: readonly Key<unknown>[], provided: ReadonlySet<Key<unknown>>, policy: Policy, path: Path): DataMistake[] {
+function unmetNeeds(
+  needs: readonly Key<unknown>[],
+  provided: ReadonlySet<Key<unknown>>,
+  policy: Policy,
+  path: Path,
+): DataMistake[] {
   return needs
     .filter((key) => !provided.has(key))
     .map((key) => ({
@@ -117,7 +145,8 @@ function referenceMistake(reference: Reference, policy: Policy, site: Site): str
   if ((root === 'parts' || root === 'response') && !policy.reads?.includes(root)) {
     return `"${source}" has no value here: "${policy.name}" has no ${root}`
   }
-  if (root === 'body' && policy.at === 'upstream') return `"${source}" has no value here: upstream policies do not see the request body`
+  if (root === 'body' && policy.at === 'upstream')
+    return `"${source}" has no value here: upstream policies do not see the request body`
   if (root !== 'params' || !site.params) return undefined
   const [name = ''] = path
   if (site.params.includes(name)) return undefined

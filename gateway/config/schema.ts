@@ -103,7 +103,7 @@ const services = z.strictObject({
     .describe('Where events wait until the broker has confirmed them: sqlite:<path> or memory:'),
 })
 
-const upstream = z
+export const upstreamSchema = z
   .strictObject({
     url: url.optional().describe('Address of the only target'),
     targets: targets.optional().describe('Several targets, with weights'),
@@ -142,7 +142,7 @@ const routePath = z
       `expected a path such as "/products/:id" or "/files/*" (parameters are whole segments, "*" comes last), found ${show(issue.input)}`,
   })
 
-const route = z.strictObject({
+export const routeSchema = z.strictObject({
   path: routePath.describe('Path to answer: literal segments, ":name" for one segment, a final "*" for the rest'),
   methods: z
     .array(z.enum(METHODS, { error: (issue) => `expected one of ${METHODS.join(', ')}, found ${show(issue.input)}` }))
@@ -181,11 +181,13 @@ export const configSchema = z.strictObject(
       .describe('Version of this format'),
     server: server.prefault({}).describe('The listener and its bounds'),
     services: services.prefault({}).describe('Where state lives'),
-    upstreams: dictionary(upstream, 'upstreams').default({}).describe('The services behind the gateway'),
+    upstreams: dictionary(upstreamSchema, 'upstreams').default({}).describe('The services behind the gateway'),
     policies: dictionary(policies, 'policy lists')
       .default({})
       .describe('Named lists of policies, used by name in any list'),
-    routes: dictionary(route, 'routes').describe('What is answered, by name; the most specific path wins'),
+    routes: dictionary(routeSchema, 'routes')
+      .refine((routes) => Object.keys(routes).length > 0, { error: 'expected at least one route' })
+      .describe('What is answered, by name; the most specific path wins'),
   },
   {
     error: (issue) =>

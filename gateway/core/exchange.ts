@@ -60,10 +60,24 @@ export interface Exchange {
   waitUntil(work: Promise<unknown>): void
 }
 
-/** An upstream WebSocket that is open and waits to be joined with the client's. */
-export interface Tunnel {
-  readonly upstream: WebSocket
+/** Receives what an open WebSocket says; codes and reasons as in RFC 6455 §7.4. */
+export interface SocketListener {
+  message(data: string | Uint8Array): void
+  close(code: number, reason: string): void
+}
+
+/** One side of a WebSocket, open. What arrives before `attach` is kept and handed over then. */
+export interface OpenSocket {
+  /** The subprotocol both sides agreed on; empty for none. */
   readonly protocol: string
+  send(data: string | Uint8Array): void
+  close(code: number, reason: string): void
+  attach(listener: SocketListener): void
+}
+
+/** An upstream's WebSocket that waits to be joined with the client's. */
+export interface Tunnel {
+  readonly upstream: OpenSocket
 }
 
 /** What is sent to an upstream: nothing, bytes that can be sent again, or a stream that cannot. */

@@ -1,7 +1,18 @@
 import type { Scope } from './scope.ts'
 
 /** The places a template or a reference may read; each takes a name, except `body` and `response`, which may stand alone. */
-export const ROOTS = ['params', 'query', 'headers', 'cookies', 'claims', 'client', 'route', 'body', 'response', 'parts'] as const
+export const ROOTS = [
+  'params',
+  'query',
+  'headers',
+  'cookies',
+  'claims',
+  'client',
+  'route',
+  'body',
+  'response',
+  'parts',
+] as const
 
 export type Root = (typeof ROOTS)[number]
 

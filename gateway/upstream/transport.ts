@@ -1,4 +1,4 @@
-import type { CallBody } from '../core/exchange.ts'
+import type { CallBody, OpenSocket } from '../core/exchange.ts'
 
 /** One HTTP request as it goes onto the wire. */
 export interface OutgoingRequest {
@@ -16,7 +16,7 @@ export interface OutgoingRequest {
 export interface Transport {
   send(request: OutgoingRequest): Promise<Response>
   /** Opens a WebSocket and resolves once it is open; undefined where the runtime passes none on. */
-  readonly openWebSocket?: (url: string, headers: Headers, protocols: readonly string[], signal: AbortSignal) => Promise<WebSocket>
+  readonly openWebSocket?: (url: string, headers: Headers, protocols: readonly string[], signal: AbortSignal) => Promise<OpenSocket>
   /** What a rejection of `send` means, in the operator's words. */
   explain(error: unknown): { readonly kind: 'unreachable' | 'invalid-response'; readonly cause: string }
 }

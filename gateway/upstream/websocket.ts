@@ -32,6 +32,6 @@ export async function openTunnel(call: Call, base: string, transport: Transport)
   const url = base.replace(/^http/, 'ws') + call.path
   const upstream = await transport.openWebSocket(url, headers, protocols, call.signal)
   call.record.status = 101
-  exchange.upgrade({ upstream, protocol: upstream.protocol })
+  exchange.upgrade({ upstream })
   return new Response(null, { status: 204 })
 }

@@ -1,0 +1,39 @@
+import { Hono } from 'hono'
+
+/** How one dependency is doing. `required` ones decide whether the gateway is ready; the others only degrade it. */
+export interface Dependency {
+  readonly name: string
+  readonly required: boolean
+  readonly ok: boolean
+  readonly detail?: string
+}
+
+export interface AdminParts {
+  /** False once a stop has begun. */
+  readonly accepting: () => boolean
+  readonly dependencies: () => Promise<readonly Dependency[]>
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+/** Health, readiness and metrics for the admin listener. It reads; it has no way to change anything. */
+export function createAdminApp({ accepting, dependencies, metrics }: AdminParts): Hono {
+  const app = new Hono()
+  app.get('/_sluice/health', (c) => c.json({ status: 'ok' }))
+  app.get('/_sluice/ready', async (c) => {
+    const states = await dependencies()
+    const isReady = accepting() && states.every(({ ok, required }) => ok || !required)
+    const status = !accepting()
+      ? 'draining'
+      : !isReady
+        ? 'unavailable'
+        : states.every(({ ok }) => ok)
+          ? 'ready'
+          : 'degraded'
+    return c.json({ status, dependencies: states }, isReady ? 200 : 503)
+  })
+  app.get('/_sluice/metrics', async (c) => {
+    const { contentType, text } = await metrics()
+    return c.body(text, 200, { 'content-type': contentType })
+  })
+  return app
+}

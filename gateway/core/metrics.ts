@@ -1,0 +1,48 @@
+/** Every metric the gateway has, by name. A name that is not here is refused, so that this table stays the reference. */
+export interface MetricDeclaration {
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
+  sluice_requests_total: { kind: 'counter', help: 'Requests answered', labels: ['route', 'method', 'status'] },
+  sluice_request_duration_seconds: { kind: 'histogram', help: 'Time until a response began', labels: ['route'] },
+  sluice_requests_in_flight: { kind: 'gauge', help: 'Requests without an answer', labels: [] },
+  sluice_upstream_calls_total: {
+    kind: 'counter',
+    help: 'Calls to upstreams, retries included in one',
+    labels: ['upstream', 'version', 'outcome'],
+  },
+  sluice_upstream_call_duration_seconds: {
+    kind: 'histogram',
+    help: 'Time until an upstream answered',
+    labels: ['upstream'],
+  },
+  sluice_retries_total: { kind: 'counter', help: 'Retries wished for', labels: ['upstream', 'outcome'] },
+  sluice_breaker_state: {
+    kind: 'gauge',
+    help: 'State of a circuit: 0 closed, 1 half-open, 2 open',
+    labels: ['breaker'],
+  },
+  sluice_breaker_transitions_total: {
+    kind: 'counter',
+    help: 'Changes of state of a circuit',
+    labels: ['breaker', 'to'],
+  },
+  sluice_release_total: { kind: 'counter', help: 'Calls by the version chosen', labels: ['upstream', 'version'] },
+  sluice_outbox_pending: { kind: 'gauge', help: 'Events that wait for the broker', labels: [] },
+  sluice_outbox_oldest_age_seconds: {
+    kind: 'gauge',
+    help: 'Age of the oldest event that waits for the broker',
+    labels: [],
+  },
+  sluice_outbox_refused_total: { kind: 'counter', help: 'Intents the outbox could not take', labels: ['reason'] },
+  sluice_events_published_total: { kind: 'counter', help: 'Events sent to the broker, repeats included', labels: [] },
+  sluice_events_confirmed_total: { kind: 'counter', help: 'Events the broker has confirmed', labels: [] },
+  sluice_events_returned_total: { kind: 'counter', help: 'Events the broker had no queue for', labels: [] },
+  sluice_events_parked_total: { kind: 'counter', help: 'Events set aside for an operator', labels: [] },
+  sluice_relay_retries_total: { kind: 'counter', help: 'Events sent again after an unknown outcome', labels: [] },
+  sluice_rate_limit_total: { kind: 'counter', help: 'Requests counted against a limit', labels: ['mount', 'outcome'] },
+  sluice_config_reloads_total: { kind: 'counter', help: 'Reloads of the configuration', labels: ['outcome'] },
+}

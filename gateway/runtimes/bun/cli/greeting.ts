@@ -1,0 +1,30 @@
+import type { RunningGateway } from '../start.ts'
+
+/** What `start` prints: the addresses, and with the demo shop the commands to copy. */
+export function greeting({ url, adminUrl }: RunningGateway, withShop: boolean): string {
+  const head = `\nSluice is ready at ${url}   (health, readiness, metrics: ${adminUrl}/_sluice/health)\n`
+  return withShop ? `${head}${tour(url)}` : head
+}
+
+const PRICING = 'http://127.0.0.1:9104'
+
+function tour(url: string): string {
+  return `
+Try it from a second terminal:
+
+  1. One call, four services:
+     curl -si ${url}/products/1
+
+  2. Sign in, place an order, watch it get confirmed:
+     TOKEN=$(curl -s ${url}/auth/token -H 'content-type: application/json' \\
+       -d '{"username":"alice","password":"alice"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+     curl -si ${url}/orders -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
+       -H "idempotency-key: order-$(date +%s)" -d '{"items":[{"sku":"1","quantity":2}]}'
+     curl -s ${url}/orders -H "authorization: Bearer $TOKEN"
+
+  3. Break pricing, see the fallback and the open circuit, mend it:
+     curl -s -X PUT ${PRICING}/_faults -d '{"errorRate":1,"status":503}'
+     for i in $(seq 40); do curl -s -o /dev/null ${url}/products/1; done; curl -si ${url}/products/1
+     curl -s -X PUT ${PRICING}/_faults -d '{}'
+`
+}

@@ -1,0 +1,86 @@
+import { ConfigError } from '../../../config/mistake.ts'
+import type { Logger } from '../../../core/telemetry.ts'
+import { createJsonLogger } from '../../../services/telemetry/json-logger.ts'
+import { createLineWriter } from '../standard-output.ts'
+import { type RunningGateway, startGateway } from '../start.ts'
+import { systemClock } from '../system-clock.ts'
+import { reportMistakes } from './check.ts'
+import { greeting } from './greeting.ts'
+
+export interface StartArguments {
+  readonly config: string
+  readonly port: number | undefined
+  readonly adminPort: number | undefined
+  readonly mocks: boolean
+}
+
+/** `sluice start`: serves until SIGTERM or SIGINT. Returns 1 when it cannot start, undefined once it serves. */
+export async function start({ mocks, ...options }: StartArguments): Promise<number | undefined> {
+  const output = createLineWriter()
+  const log = createJsonLogger(systemClock, output.write)
+  let gateway: RunningGateway
+  try {
+    gateway = await startGateway({ ...options, log })
+  } catch (error) {
+    output.flush()
+    console.error(
+      error instanceof ConfigError ? reportMistakes(error) : error instanceof Error ? error.message : String(error),
+    )
+    return 1
+  }
+  let shop: { stop(): Promise<void> } | undefined
+  if (mocks) {
+    try {
+      shop = await startShopBeside(gateway, log)
+    } catch (error) {
+      await gateway.stop()
+      console.error(`Cannot start the demo shop: ${error instanceof Error ? error.message : String(error)}`)
+      return 1
+    }
+  }
+  console.log(greeting(gateway, mocks))
+  log.info('serving', { url: gateway.url, admin: gateway.adminUrl, config: options.config })
+  stopOnSignal(async () => {
+    log.info('stopping')
+    await gateway.stop()
+    await shop?.stop()
+    log.info('stopped')
+    output.flush()
+  })
+  return undefined
+}
+
+/** Loaded only when asked for: the shop is no part of the gateway. */
+async function startShopBeside({ brokerUrl }: RunningGateway, log: Logger) {
+  const { startShop } = await import('../../../../upstream-mocks/index.ts')
+  return startShop({
+    amqpUrl: brokerUrl,
+    log: shopLog(log),
+  })
+}
+
+/** The shop's lines go where the gateway's go, marked as the shop's. */
+function shopLog(log: Logger): Pick<Logger, 'info' | 'warn'> {
+  return {
+    info: (message, facts) => log.info(message, { from: 'shop', ...facts }),
+    warn: (message, facts) => log.warn(message, { from: 'shop', ...facts }),
+  }
+}
+
+function stopOnSignal(stop: () => Promise<void>): void {
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // A second signal means: now.
+      if (stopping) process.exit(1)
+      stopping = true
+      stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          console.error(error instanceof Error ? error.message : String(error))
+          process.exit(1)
+        },
+      )
+    })
+  }
+}

@@ -1,0 +1,88 @@
+import type { Dependency } from '../../admin/app.ts'
+import type { Plan } from '../../config/plan.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { EventBus } from '../../core/events.ts'
+import type { Logger, Metrics } from '../../core/telemetry.ts'
+import { createAmqpPublisher } from '../../events/amqp-publisher.ts'
+import { createEventBus } from '../../events/event-bus.ts'
+import { createMemoryOutbox } from '../../events/memory-outbox.ts'
+import type { Outbox } from '../../events/outbox.ts'
+import { createRelay } from '../../events/relay.ts'
+import { startEmbeddedBroker } from './embedded-broker.ts'
+import { openSqliteOutbox } from './sqlite-outbox.ts'
+
+export interface DeliveryParts {
+  readonly clock: Clock
+  readonly random: () => number
+  readonly createId: () => string
+  readonly log: Logger
+  readonly metrics: Metrics
+}
+
+/** The way of an event: bus, outbox, relay, broker. */
+export interface EventDelivery {
+  readonly events: EventBus
+  /** URL of the broker, for services that consume; holds its password. */
+  readonly brokerUrl: string
+  check(): Promise<readonly Dependency[]>
+  /** Delivers what is due, at most for `withinMs`, then closes. Resolves with what stays in the outbox. */
+  stop(withinMs: number): Promise<number>
+}
+
+/** Opens the outbox, starts the embedded broker when it is wanted, and lets the relay run. */
+export async function startDelivery(
+  { broker, outbox: place }: Plan['services'],
+  parts: DeliveryParts,
+): Promise<EventDelivery> {
+  const outbox = openOutbox(place)
+  const embedded = broker.startsWith(EMBEDDED)
+    ? await startEmbeddedBroker({ ...parts, port: Number(broker.slice(EMBEDDED.length) || 0) })
+    : undefined
+  const brokerUrl = embedded?.url ?? broker
+  const publisher = createAmqpPublisher({ url: brokerUrl, ...parts })
+  const relay = createRelay({ outbox, publisher, ...parts })
+  return {
+    events: createEventBus({ outbox, wake: relay.wake, ...parts }),
+    brokerUrl,
+    async check() {
+      const { state } = publisher
+      const isUp = state.name === 'ready' && state.refusal === undefined
+      const detail = 'reason' in state ? state.reason : 'refusal' in state ? state.refusal : state.name
+      const isRefused = state.name === 'ready' && state.refusal !== undefined
+      // Orders are taken while the broker is away; a broker that refuses our exchange will not mend itself.
+      return [
+        { name: 'broker', required: isRefused, ok: isUp, ...(isUp ? {} : { detail: detail ?? state.name }) },
+        await outboxState(outbox),
+      ]
+    },
+    async stop(withinMs) {
+      const left = await relay.flush(withinMs)
+      await relay.stop()
+      await publisher.close()
+      await outbox.close()
+      await embedded?.stop()
+      return left
+    },
+  }
+}
+
+const EMBEDDED = 'embedded:'
+const SQLITE = 'sqlite:'
+
+function openOutbox(place: string): Outbox {
+  return place.startsWith(SQLITE) ? openSqliteOutbox({ path: place.slice(SQLITE.length) }) : createMemoryOutbox()
+}
+
+async function outboxState(outbox: Outbox): Promise<Dependency> {
+  try {
+    const { committed, parked, unknown } = await outbox.counts()
+    return {
+      name: 'outbox',
+      required: true,
+      ok: true,
+      detail: `${committed} waiting, ${unknown} unknown, ${parked} parked`,
+    }
+  } catch (error) {
+    return { name: 'outbox', required: true, ok: false, detail: error instanceof Error ? error.message : String(error) }
+  }
+}

@@ -1,0 +1,24 @@
+import type { Transport } from '../../upstream/transport.ts'
+import { openUpstreamSocket } from './upstream-socket.ts'
+
+/** Replies Bun could not read, by error code; everything else means that there was no connection to speak of. */
+const INVALID_REPLY: ReadonlySet<string> = new Set([
+  'Malformed_HTTP_Response',
+  'InvalidHTTPResponse',
+  'InvalidContentLength',
+  'UnsupportedTransferEncoding',
+  'UnrequestedUpgrade',
+  'ResponseHeadersTooLarge',
+])
+
+/** Upstreams over Bun's `fetch`: bodies undecoded, redirects passed through, no timeout but the caller's signal. */
+export const fetchTransport: Transport = {
+  send({ url, method, headers, body, signal }) {
+    return fetch(url, { method, headers, body, signal, redirect: 'manual', decompress: false, timeout: false })
+  },
+  openWebSocket: openUpstreamSocket,
+  explain(error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    return { kind: INVALID_REPLY.has(code) ? 'invalid-response' : 'unreachable', cause: code }
+  },
+}

@@ -1,0 +1,87 @@
+import { GatewayError, toProblem } from '../../core/errors.ts'
+import type { Tunnel } from '../../core/exchange.ts'
+import type { Gateway } from '../../gateway.ts'
+import { MAX_WAITING_BYTES, sendable } from './upstream-socket.ts'
+
+export interface ListenerOptions {
+  readonly host: string
+  readonly port: number
+  /** Longest silence on a connection, in milliseconds; Bun counts it in steps of about 4 s, up to 255 s. */
+  readonly idleMs: number
+  /** Largest WebSocket message, in bytes. */
+  readonly maxMessage: number
+  /** The gateway of the moment: a reload swaps it, requests in flight finish on the old one. */
+  readonly gateway: () => Gateway
+  readonly createId: () => string
+}
+
+interface Joined {
+  readonly tunnel: Tunnel
+}
+
+const SHORTEST_IDLE_SECONDS = 8
+const LONGEST_IDLE_SECONDS = 255
+
+/** Serves a gateway on a port. Throws what `Bun.serve` throws, e.g. `EADDRINUSE`. */
+export function listen({ host, port, idleMs, maxMessage, gateway, createId }: ListenerOptions) {
+  return Bun.serve<Joined>({
+    hostname: host,
+    port,
+    idleTimeout: Math.min(LONGEST_IDLE_SECONDS, Math.max(SHORTEST_IDLE_SECONDS, Math.ceil(idleMs / 1_000))),
+    // The gateway's own limit answers with a problem; Bun's would answer with an empty 413.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+
+    async fetch(request, server) {
+      let tunnel: Tunnel | undefined
+      const response = await gateway().fetch(request, {
+        ip: plainAddress(server.requestIP(request)?.address),
+        gone: request.signal,
+        upgrade: (joined) => {
+          tunnel = joined
+        },
+      })
+      if (!tunnel) return response
+      const { upstream } = tunnel
+      if (
+        response.status === TUNNELLED &&
+        server.upgrade(request, { data: { tunnel }, headers: upgradeHeaders(response, upstream.protocol) })
+      )
+        return undefined
+      upstream.close(1011, '')
+      return response.status === TUNNELLED
+        ? toProblem(new GatewayError('invalid-request', { detail: 'The WebSocket handshake is not valid' }), createId())
+        : response
+    },
+
+    /** Reached when a reply breaks before its first byte went out. */
+    error: () => toProblem(new GatewayError('upstream-invalid-response'), createId()),
+
+    websocket: {
+      maxPayloadLength: maxMessage,
+      backpressureLimit: MAX_WAITING_BYTES,
+      closeOnBackpressureLimit: true,
+      open(client) {
+        client.data.tunnel.upstream.attach({
+          message: (data) => void client.send(data),
+          close: (code, reason) => client.close(sendable(code), reason),
+        })
+      },
+      message: (client, data) => client.data.tunnel.upstream.send(data),
+      close: (client, code, reason) => client.data.tunnel.upstream.close(code === 1006 ? 1001 : sendable(code), reason),
+    },
+  })
+}
+
+/** What the forwarder answers with once a tunnel is open. */
+const TUNNELLED = 204
+
+function upgradeHeaders(response: Response, protocol: string): Headers {
+  const headers = new Headers(response.headers)
+  if (protocol !== '') headers.set('sec-websocket-protocol', protocol)
+  return headers
+}
+
+/** An IPv4 client of a dual-stack socket is shown in its IPv4 form. */
+function plainAddress(address: string | undefined): string | undefined {
+  return address?.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+}

@@ -1,0 +1,176 @@
+import { readFileSync } from 'node:fs'
+import { builtInPolicies } from '../../../policies/index.ts'
+import { createAdminApp } from '../../admin/app.ts'
+import { loadConfig } from '../../config/load.ts'
+import { ConfigError } from '../../config/mistake.ts'
+import type { Plan } from '../../config/plan.ts'
+import type { Policy } from '../../core/policy.ts'
+import type { UpstreamServices } from '../../core/services.ts'
+import type { Logger } from '../../core/telemetry.ts'
+import { createGateway, type Gateway } from '../../gateway.ts'
+import { createOpossumBreakers } from '../../services/breakers/opossum-breakers.ts'
+import { createPrometheusMetrics } from '../../services/telemetry/prometheus-metrics.ts'
+import { processEnvironment } from './environment.ts'
+import { type EventDelivery, startDelivery } from './event-delivery.ts'
+import { fetchTransport } from './fetch-transport.ts'
+import { listen } from './listener.ts'
+import { watchConfig } from './reload.ts'
+import { connectStore } from './store-connection.ts'
+import { systemClock } from './system-clock.ts'
+
+export interface StartOptions {
+  /** Path of the configuration file. */
+  readonly config: string
+  /** Instead of the file's; 0 takes a free one. */
+  readonly port?: number | undefined
+  readonly adminPort?: number | undefined
+  readonly log: Logger
+  /** Policies beside the built-in ones. */
+  readonly policies?: readonly Policy[]
+}
+
+export interface RunningGateway {
+  readonly url: string
+  readonly adminUrl: string
+  /** Where consumers find the events; holds the broker's password. */
+  readonly brokerUrl: string
+  readonly plan: Plan
+  /** Stops accepting, lets requests in flight finish and the outbox drain within the grace period, then closes. */
+  stop(): Promise<void>
+}
+
+/** Starts a gateway on Bun. Throws `ConfigError`, or an error that says in one line what to mend; nothing keeps running then. */
+export async function startGateway(options: StartOptions): Promise<RunningGateway> {
+  const { config, log } = options
+  const load = (text: string) =>
+    loadConfig(text, { file: config, registry: registryOf(options), environment: processEnvironment })
+  const plan = load(readConfig(config))
+  const metrics = createPrometheusMetrics()
+  const parts = { clock: systemClock, random: Math.random, createId: () => crypto.randomUUID(), log, metrics }
+  const cleanUps: (() => unknown)[] = []
+  try {
+    const store = connectStore(plan.services.store, systemClock, log)
+    cleanUps.push(store.close)
+    const delivery = await startDelivery(plan.services, parts)
+    cleanUps.push(() => delivery.stop(0))
+    const services: UpstreamServices = {
+      ...parts,
+      fetch: (url, init) => fetch(url, init),
+      store: store.store,
+      limiters: store.limiters,
+      breakers: createOpossumBreakers(parts),
+      events: delivery.events,
+    }
+    const compile = (from: Plan) => createGateway(from, { services, transport: fetchTransport })
+    let gateway = compile(plan)
+    const publicPort = options.port ?? plan.server.port
+    const { limits } = plan.server
+    const listener = bind(`server.port`, plan.server.host, publicPort, (port) =>
+      listen({
+        host: plan.server.host,
+        port,
+        idleMs: idleOf(plan),
+        maxMessage: limits.body,
+        gateway: () => gateway,
+        createId: parts.createId,
+      }),
+    )
+    cleanUps.push(() => listener.stop(true))
+    let accepting = true
+    const admin = createAdminApp({
+      accepting: () => accepting,
+      dependencies: async () => [await store.check(), ...(await delivery.check())],
+      metrics: async () => {
+        metrics.gauge('sluice_requests_in_flight', gateway.inFlight)
+        return { contentType: metrics.contentType, text: await metrics.render() }
+      },
+    })
+    const adminHost = plan.server.admin.host
+    const adminListener = bind('server.admin.port', adminHost, options.adminPort ?? plan.server.admin.port, (port) =>
+      Bun.serve({ hostname: adminHost, port, fetch: (request) => admin.fetch(request) }),
+    )
+    cleanUps.push(() => adminListener.stop(true))
+    const watcher = watchConfig(config, load, log, metrics, (next) => {
+      warnOfRestart(plan, next, log)
+      gateway = compile(next)
+    })
+    cleanUps.push(watcher.close)
+
+    return {
+      url: `http://${hostInUrl(plan.server.host)}:${listener.port}`,
+      adminUrl: `http://${hostInUrl(adminHost)}:${adminListener.port}`,
+      brokerUrl: delivery.brokerUrl,
+      plan,
+      async stop() {
+        accepting = false
+        watcher.close()
+        const until = systemClock.now() + plan.server.grace
+        await drain(listener, () => gateway, until)
+        await finish(delivery, until, log)
+        await adminListener.stop(true)
+        store.close()
+      },
+    }
+  } catch (error) {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp()
+    throw error
+  }
+}
+
+function registryOf({ policies = [] }: StartOptions): ReadonlyMap<string, Policy> {
+  return new Map([...builtInPolicies, ...policies].map((policy) => [policy.name, policy]))
+}
+
+/** Reads the file; one that cannot be read is a mistake like any other. */
+export function readConfig(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    const reason =
+      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error)
+    throw new ConfigError([{ file, line: 1, column: 1, path: '', message: `cannot be read: ${reason}` }])
+  }
+}
+
+/** A connection must outlast the longest wait for an upstream. */
+function idleOf({ server, routes }: Plan): number {
+  return Math.max(server.limits.idle, ...routes.map(({ timeoutMs }) => timeoutMs + 8_000))
+}
+
+function bind<Server>(key: string, host: string, port: number, open: (port: number) => Server): Server {
+  try {
+    return open(port)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const what = `Cannot listen on ${host}:${port}`
+    if (code === 'EADDRINUSE')
+      throw new Error(
+        `${what}: the port is in use; stop the other program, or change ${key} (or give ${key === 'server.port' ? '--port' : '--admin-port'})`,
+      )
+    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}; change ${key}`)
+  }
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function warnOfRestart(before: Plan, after: Plan, log: Logger): void {
+  const listening = ({ server, services }: Plan) =>
+    JSON.stringify([server.host, server.port, server.admin, server.limits.idle, services])
+  if (listening(before) !== listening(after))
+    log.warn('configuration reloaded, but listeners and services change only with a restart')
+}
+
+type Listener = ReturnType<typeof listen>
+
+async function drain(listener: Listener, gateway: () => Gateway, until: number): Promise<void> {
+  void listener.stop(false)
+  while (systemClock.now() < until && (listener.pendingRequests > 0 || gateway().inFlight > 0)) await Bun.sleep(10)
+  await listener.stop(true)
+}
+
+async function finish(delivery: EventDelivery, until: number, log: Logger): Promise<void> {
+  const left = await delivery.stop(Math.max(0, until - systemClock.now()))
+  if (left > 0) log.warn('events stay in the outbox until the next start', { left })
+}

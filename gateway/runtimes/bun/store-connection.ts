@@ -1,0 +1,85 @@
+import { createClient } from 'redis'
+import type { Dependency } from '../../admin/app.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Limiters } from '../../core/limiter.ts'
+import type { Store } from '../../core/store.ts'
+import type { Logger } from '../../core/telemetry.ts'
+import { createMemoryLimiters } from '../../services/limiters/memory-limiters.ts'
+import { createUpstashLimiters } from '../../services/limiters/upstash-limiters.ts'
+import { createMemoryStore } from '../../services/store/memory-store.ts'
+import { createRedisScripts, type Scripts } from '../../services/store/redis-scripts.ts'
+import { createRedisStore } from '../../services/store/redis-store.ts'
+import { createUpstashScripts } from '../../services/store/upstash-scripts.ts'
+
+/** Where counters and records live, with the connection behind it. */
+export interface StoreConnection {
+  readonly store: Store
+  readonly limiters: Limiters
+  check(): Promise<Dependency>
+  close(): void
+}
+
+/** Opens `memory:`, `redis://…`, `rediss://…` or `upstash:`. A server that is away is no error here: it is asked per request. */
+export function connectStore(url: string, clock: Clock, log: Logger): StoreConnection {
+  const local = createMemoryLimiters({ clock })
+  if (url === 'memory:') {
+    return { store: createMemoryStore({ clock }), limiters: local, check: async () => inOrder(true), close: () => {} }
+  }
+  const { scripts, isUp, close } = url === 'upstash:' ? connectUpstash() : connectRedis(url, log)
+  return {
+    store: createRedisStore({ scripts, clock }),
+    limiters: createUpstashLimiters({ scripts, clock, local }),
+    check: async () => inOrder(isUp()),
+    close,
+  }
+}
+
+/** Not required: every policy says for itself what happens without the store. */
+function inOrder(ok: boolean): Dependency {
+  return { name: 'store', required: false, ok, ...(ok ? {} : { detail: 'not connected' }) }
+}
+
+interface Connection {
+  readonly scripts: Scripts
+  isUp(): boolean
+  close(): void
+}
+
+const LONGEST_PAUSE_MS = 2_000
+
+function connectRedis(url: string, log: Logger): Connection {
+  const client = createClient({
+    url,
+    // A request must hear at once that the store is away, not wait in a queue.
+    disableOfflineQueue: true,
+    socket: {
+      connectTimeout: 2_000,
+      reconnectStrategy: (retries) => Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(retries, 6)),
+    },
+  })
+  let told = false
+  client.on('error', (error: Error) => {
+    if (!told) log.warn('store connection lost', { error: error.message || error.name })
+    told = true
+  })
+  client.on('ready', () => {
+    if (told) log.info('store connection back')
+    told = false
+  })
+  client.connect().catch(() => {})
+  return {
+    scripts: createRedisScripts({ sendCommand: (command) => client.sendCommand([...command]) }),
+    isUp: () => client.isReady,
+    close: () => client.destroy(),
+  }
+}
+
+function connectUpstash(): Connection {
+  const { UPSTASH_REDIS_REST_URL: url = '', UPSTASH_REDIS_REST_TOKEN: token = '' } = process.env
+  if (url === '' || token === '') {
+    throw new Error(
+      'services.store is "upstash:" but UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN are not set: set both',
+    )
+  }
+  return { scripts: createUpstashScripts({ url, token }), isUp: () => true, close: () => {} }
+}
