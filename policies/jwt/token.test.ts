@@ -61,6 +61,9 @@ describe('reading the header of a token', () => {
     { name: 'refuses four parts', text: `${good}.${signature}` },
     { name: 'refuses padding', text: `${good}=` },
     { name: 'refuses the plain base64 alphabet', text: `${head}.${payload}.a+/b` },
+    { name: 'refuses bits that no byte uses in the signature', text: `${head}.${payload}.c2lnbb` },
+    { name: 'refuses bits that no byte uses in the payload', text: `${head}.AB.${signature}` },
+    { name: 'refuses half a byte', text: `${head}.${payload}.c2lnb` },
     { name: 'refuses the JSON serialisation', text: JSON.stringify({ protected: head, payload, signature }) },
     { name: 'refuses a token that is too long', text: `${good}${'A'.repeat(MAX_TOKEN_CHARACTERS)}` },
   ]

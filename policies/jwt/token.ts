@@ -11,7 +11,12 @@ export interface TokenHeader {
   readonly kid: string | undefined
 }
 
-const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+$/
+/**
+ * Base64url in its one canonical form: no padding, and zeros in the bits that no byte uses (RFC 4648 §3.5), so that
+ * there is one text for one token.
+ */
+const BASE64URL = '(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-][AQgw]|[A-Za-z0-9_-]{2}[AEIMQUYcgkosw048])?'
+const COMPACT = new RegExp(`^(?!\\.)${BASE64URL}\\.${BASE64URL}\\.(?!$)${BASE64URL}$`)
 const TYPE = /^(?:application\/)?(?:at\+)?jwt$/i
 
 /**
