@@ -1,0 +1,45 @@
+import ipaddr from 'ipaddr.js'
+import type { Reference, Root } from '../../gateway/core/reference.ts'
+import type { Scope } from '../../gateway/core/scope.ts'
+
+/** Longest key that is kept as it stands; a client may send values of any length. */
+const MAX_PLAIN_LENGTH = 200
+
+/** Values from these places may be credentials, which must not lie in a store in the clear. */
+const PRIVATE_ROOTS: ReadonlySet<Root> = new Set(['headers', 'cookies', 'query', 'body'])
+
+/**
+ * The key of the budget a request draws on. Every part says where it comes from, so that no value a client chooses can
+ * be mistaken for another part, and a missing one is replaced by the client's address, never by a budget all share.
+ */
+export async function bucketKey(by: readonly Reference[], scope: Scope): Promise<string> {
+  const plain = JSON.stringify(by.map((reference) => partOf(reference, scope)))
+  const isPrivate = by.some(({ root }) => PRIVATE_ROOTS.has(root))
+  return isPrivate || plain.length > MAX_PLAIN_LENGTH ? `#${await digest(plain)}` : plain
+}
+
+type Part = readonly [kind: 'value' | 'address', value: unknown]
+
+function partOf(reference: Reference, scope: Scope): Part {
+  const value = reference.read(scope)
+  const isAddress = reference.root === 'client' && reference.path[0] === 'ip'
+  if (!isAddress && value !== undefined && value !== null && value !== '') return ['value', value]
+  return ['address', scope.clientIp === undefined ? null : addressBlock(scope.clientIp)]
+}
+
+/**
+ * What one client can be expected to hold: an IPv4 address, or the /64 network of an IPv6 one, within which it can pick
+ * a new address for every request.
+ */
+export function addressBlock(address: string): string {
+  if (!address.includes(':') || !ipaddr.isValid(address)) return address
+  const parsed = ipaddr.process(address)
+  return parsed instanceof ipaddr.IPv6
+    ? `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`
+    : parsed.toString()
+}
+
+async function digest(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
