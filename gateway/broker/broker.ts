@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { type DeathReason, isEndlessCircle, toDeadLetter } from './dead-letter.ts'
+import { type DeathReason, deathsIn, isEndlessCircle, MOST_DEATHS, toDeadLetter } from './dead-letter.ts'
 import { Exchange, type ExchangeDeclaration } from './exchange.ts'
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
 import { MemoryBudget } from './memory-budget.ts'
@@ -214,8 +214,10 @@ export class Broker {
       queue.declaration.settings
     const death = { queue: queue.name, reason, at: this.clock.now() }
     const letter = toDeadLetter(message, death, { exchange, routingKey })
+    const deaths = deathsIn(letter)
+    if (deaths.length > MOST_DEATHS) return
     for (const target of this.#route(letter)) {
-      if (reason === 'rejected' || !isEndlessCircle(target.name, letter)) target.enqueue(letter)
+      if (reason === 'rejected' || !isEndlessCircle(target.name, deaths)) target.enqueue(letter)
     }
   }
 

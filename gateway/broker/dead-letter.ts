@@ -5,6 +5,9 @@ import type { Message } from './message.ts'
 /** Why a message left its queue unconsumed; the words of the `x-death` header. */
 export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit'
 
+/** In how many ways (queue and reason) a message may die before it is given up: `x-death` must fit a frame. */
+export const MOST_DEATHS = 64
+
 /** One message's end in one queue. */
 export interface Death {
   readonly queue: string
@@ -45,12 +48,16 @@ export function toDeadLetter(message: Message, death: Death, address: DeadLetter
   }
 }
 
+/** The story of a dead letter, latest death first. */
+export function deathsIn(letter: Message): readonly FieldTable[] {
+  return deathsOf(readProperties(letter.properties).headers)
+}
+
 /**
  * Whether a dead letter would come back to a queue it died in without anybody having rejected it on the way: such a
  * circle would turn for ever, so the message must not enter that queue again.
  */
-export function isEndlessCircle(queue: string, letter: Message): boolean {
-  const deaths = deathsOf(readProperties(letter.properties).headers)
+export function isEndlessCircle(queue: string, deaths: readonly FieldTable[]): boolean {
   const index = deaths.findIndex((death) => textOf(death.get('queue')) === queue)
   return index >= 0 && deaths.slice(0, index + 1).every((death) => textOf(death.get('reason')) !== 'rejected')
 }

@@ -35,13 +35,8 @@ export class ProtocolError extends Error {
     return this.code >= 400 && this.code < 500
   }
 
-  /** The message, shortened to what fits a short string on the wire. */
+  /** The message, shortened to the 255 octets of a reply text; characters outside ASCII become question marks. */
   get replyText(): string {
-    return toReplyText(this.message)
+    return this.message.replace(/[^\x20-\x7e]/g, '?').slice(0, LONGEST_REPLY_TEXT)
   }
-}
-
-/** Shortens `text` to what fits the 255 octets of a reply text, at the cost of characters outside ASCII. */
-export function toReplyText(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, LONGEST_REPLY_TEXT)
 }

@@ -36,11 +36,12 @@ export function readMethod(payload: Uint8Array): Method {
   for (const [name, type] of method.arguments) {
     if (type !== 'bit') {
       bitsRead = 0
-      values[name] = readValue(reader, type)
+      const value = readValue(reader, type)
+      if (!name.startsWith('reserved')) values[name] = value
       continue
     }
     if (bitsRead === 0) bits = reader.octet()
-    values[name] = (bits & (1 << bitsRead)) !== 0
+    if (!name.startsWith('reserved')) values[name] = (bits & (1 << bitsRead)) !== 0
     bitsRead = (bitsRead + 1) % 8
   }
   // The table above is what ties names to types; the compiler cannot follow it through the loop.

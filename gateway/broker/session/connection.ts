@@ -3,7 +3,7 @@ import type { Broker } from '../broker.ts'
 import { type Content, contentFrames, type Frame, FrameReader, HEARTBEAT_FRAME, methodFrame } from '../codec/frames.ts'
 import { readMethod } from '../codec/method-codec.ts'
 import type { Method, MethodArguments, MethodName } from '../codec/methods.ts'
-import { ProtocolError, toReplyText } from '../protocol-error.ts'
+import { ProtocolError } from '../protocol-error.ts'
 import type { ChannelHost } from './channel-host.ts'
 import { Channels } from './channels.ts'
 import {
@@ -16,12 +16,7 @@ import {
   type Tuning,
 } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
-import type { Wire } from './wire.ts'
-
-/** With so much unsent, no more deliveries are written: the messages are better off in their queues. */
-const DELIVERIES_PAUSE_BYTES = 1_048_576
-/** With so much unsent, the client is not even listened to: it asks faster than it reads the answers. */
-const READING_PAUSE_BYTES = 4 * 1_048_576
+import { DELIVERIES_PAUSE_BYTES, READING_PAUSE_BYTES, type Wire } from './wire.ts'
 
 type State = 'header' | 'start-ok' | 'tune-ok' | 'open' | 'running' | 'closing' | 'closed'
 
@@ -94,9 +89,8 @@ export class Connection implements ChannelHost {
   /** The connection is gone: what was not settled goes back to its queues, exclusive queues are deleted. */
   lost(): void {
     if (this.#state === 'closed') return
-    const wasClosing = this.#state === 'closing'
+    if (this.#state !== 'closing') this.#log.info('Broker client left without closing')
     this.#end()
-    if (!wasClosing) this.#log.info('Broker client left without closing', {})
   }
 
   /** Tells the client that the broker goes away and closes. */
@@ -117,7 +111,7 @@ export class Connection implements ChannelHost {
     content: Content,
   ): void {
     if (this.#state !== 'running') return
-    const largestFrameBytes = this.#reader.largestFrameBytes
+    const { largestFrameBytes } = this.#reader
     this.#wire.send(contentFrames({ channel, largestFrameBytes }, name, values, content))
   }
 
@@ -140,7 +134,7 @@ export class Connection implements ChannelHost {
   #takeHeader(): boolean {
     const begun = this.#reader.peek().subarray(0, PROTOCOL_HEADER.length)
     if (!begun.every((octet, index) => octet === PROTOCOL_HEADER[index])) {
-      this.#log.warn('Broker client speaks another protocol', {})
+      this.#log.warn('Broker client speaks another protocol')
       this.#wire.send(PROTOCOL_HEADER)
       this.#finish()
       return false
@@ -212,7 +206,6 @@ export class Connection implements ChannelHost {
     if (!isProtocolError) this.#log.error('Broker session failed', { error })
     const told = isProtocolError ? error : new ProtocolError(541, 'the embedded broker failed: see its log')
     if (this.#state === 'closing' || this.#state === 'closed') {
-      // The client was told already and still sends nonsense.
       this.#drop('Broker client misbehaved while closing')
       return
     }
@@ -221,13 +214,11 @@ export class Connection implements ChannelHost {
     this.#sendClose(told)
     this.#state = 'closing'
     this.#release()
-    this.#cancelDeadline()
     this.#cancelDeadline = this.#deadline('Broker client did not confirm the end of its connection')
   }
 
-  #sendClose(error: ProtocolError): void {
-    const replyText = toReplyText(error.message)
-    this.send(0, 'connection.close', { replyCode: error.code, replyText, classId: 0, methodId: 0 })
+  #sendClose({ code: replyCode, replyText }: ProtocolError): void {
+    this.send(0, 'connection.close', { replyCode, replyText, classId: 0, methodId: 0 })
   }
 
   #deadline(message: string): () => void {
@@ -235,7 +226,7 @@ export class Connection implements ChannelHost {
   }
 
   #drop(message: string): void {
-    this.#log.warn(message, {})
+    this.#log.warn(message)
     this.#end()
     this.#wire.abort()
   }
@@ -246,7 +237,6 @@ export class Connection implements ChannelHost {
   }
 
   #end(): void {
-    if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#release()
   }
