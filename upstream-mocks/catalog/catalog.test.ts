@@ -75,6 +75,13 @@ describe('pictures', () => {
     expect(svg).toContain('Chef&#39;s Knife')
   })
 
+  test('have the same length for HEAD as for GET', async () => {
+    const { length } = await (await picture()).bytes()
+    const head = await app.request('/images/KNF-001.svg', { method: 'HEAD' })
+    expect(head.headers.get('content-length')).toBe(`${length}`)
+    expect(await head.text()).toBe('')
+  })
+
   test('answer 304 without a body to the tag they carry', async () => {
     const etag = (await picture()).headers.get('etag') ?? 'none'
     const again = await picture({ 'if-none-match': `"other", W/${etag}` })

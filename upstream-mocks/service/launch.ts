@@ -11,7 +11,7 @@ export async function launch(
   try {
     const service = await create({
       log: consoleLog,
-      ...(PORT ? { port: Number(PORT) } : {}),
+      ...(PORT ? { port: parsePort(PORT) } : {}),
       ...(AMQP_URL ? { broker: createAmqpBroker({ url: AMQP_URL, name, log: consoleLog }) } : {}),
     })
     service.start()
@@ -23,6 +23,12 @@ export async function launch(
     console.error(reasonOf(error))
     process.exit(1)
   }
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port
+  throw new RangeError(`PORT is "${text}": give a number from 0 to 65535`)
 }
 
 /** Calls `stop` at the first SIGINT or SIGTERM, then ends the process with code 0. */
