@@ -4,7 +4,7 @@ import type { Exchange, Tunnel } from './core/exchange.ts'
 import type { ExchangeRecord } from './core/record.ts'
 import type { Services, UpstreamServices } from './core/services.ts'
 import { recordAnswer, serverTiming } from './entry/access-log.ts'
-import { type Peer, createClientReader } from './entry/client.ts'
+import { createClientReader, type Peer } from './entry/client.ts'
 import { createExchange } from './entry/exchange.ts'
 import { checkDeclaredBody, checkRequest, type Target } from './entry/request-checks.ts'
 import { readTrace } from './entry/trace.ts'
@@ -61,7 +61,8 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
   function findRoute(request: Request, { path }: Target) {
     const wanted = request.method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null
     const preflight = wanted === null ? undefined : router.match(wanted, path)
-    const match = preflight?.kind === 'found' && preflight.route.preflight ? preflight : router.match(request.method, path)
+    const match =
+      preflight?.kind === 'found' && preflight.route.preflight ? preflight : router.match(request.method, path)
     if (match.kind === 'found') return match
     if (match.kind === 'not-found') throw new GatewayError('route-not-found')
     throw new GatewayError('method-not-allowed', { headers: { allow: match.allow.join(', ') } })
@@ -72,7 +73,10 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
     try {
       return await Promise.race([route.handle(exchange), aborted(controller.signal)])
     } catch (error) {
-      exchange.record.failure = error instanceof GatewayError ? error.code : 'client-gone'
+      const failure = error instanceof GatewayError ? error.code : 'client-gone'
+      exchange.record.failure = failure
+      // Calls that have not noticed yet are logged as they will end.
+      for (const call of exchange.record.calls) if (call.durationMs === undefined) call.failure = failure
       return error instanceof ClientGone ? new Response(null, { status: 499 }) : toProblem(error, exchange.id)
     } finally {
       cancelDeadline()
@@ -92,6 +96,8 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       let target: Target | undefined
       let exchange: Exchange | undefined
       let response: Response
+      let switched = false
+      const upgrade = connection.upgrade
       const refusal: ExchangeRecord = { calls: [], policies: {} }
       inFlight++
       try {
@@ -112,7 +118,12 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
           bodyLimit: route.bodyLimit,
           signal: controller.signal,
           deadline: startedAt + route.timeoutMs,
-          upgrade: connection.upgrade,
+          upgrade:
+            upgrade &&
+            ((tunnel) => {
+              switched = true
+              upgrade(tunnel)
+            }),
           waitUntil: connection.waitUntil ?? background,
         })
         response = await run(exchange, route, controller)
@@ -125,15 +136,31 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       }
       const durationMs = clock.now() - startedAt
       const record = exchange?.record ?? refusal
-      recordAnswer({ request, id, status: response.status, durationMs, clientIp: client.ip, path: target?.path, exchange, record }, log, metrics)
-      const timing = client.trusted && request.headers.has('x-server-timing') ? serverTiming(durationMs, record.calls) : undefined
+      recordAnswer(
+        {
+          request,
+          id,
+          status: switched ? 101 : response.status,
+          durationMs,
+          clientIp: client.ip,
+          path: target?.path,
+          exchange,
+          record,
+        },
+        log,
+        metrics,
+      )
+      const timing =
+        client.trusted && request.headers.has('x-server-timing') ? serverTiming(durationMs, record.calls) : undefined
       return stamp(response, id, timing)
     },
   }
 }
 
 function deadlinePassed({ body }: Exchange): GatewayError {
-  return body.isReading ? new GatewayError('request-timeout') : new GatewayError('upstream-timeout', { detail: 'The total time for this route is up' })
+  return body.isReading
+    ? new GatewayError('request-timeout')
+    : new GatewayError('upstream-timeout', { detail: 'The total time for this route is up' })
 }
 
 function aborted(signal: AbortSignal): Promise<never> {
