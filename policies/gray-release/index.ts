@@ -45,7 +45,7 @@ export default definePolicy({
   options,
 
   check({ weights, rules }, { owner, versions }) {
-    if (!versions) {
+    if (!versions?.length) {
       return [
         { path: [], message: `needs versions to choose from: give ${owner} "versions" instead of a URL or targets` },
       ]

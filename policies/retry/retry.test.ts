@@ -167,6 +167,7 @@ describe('retry', () => {
         expect((await answer).status).toBe(499)
         await gateway.clock.advance(1_000)
         expect(gateway.upstreamRequests).toHaveLength(calls)
+        expect(gateway.records.at(-1)).toMatchObject({ calls: [{ attempts: 1 }] })
       }
     })
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { readRetryAfter, waitBefore } from './wait.ts'
+import type { Call } from '../../gateway/core/exchange.ts'
+import { leavesTime, readRetryAfter, waitBefore } from './wait.ts'
 
 const backoff = { firstMs: 25, maximumMs: 250 }
 const wait = (attempt: number, random: number, retryAfterMs = 0) =>
@@ -39,5 +40,19 @@ describe('readRetryAfter', () => {
 
   test('is zero without the header', () => {
     expect(readRetryAfter(new Headers(), nowMs)).toBe(0)
+  })
+})
+
+describe('leavesTime', () => {
+  const call = (signal: AbortSignal) => ({ exchange: { deadline: 1_000 }, signal }) as Call
+  const running = new AbortController().signal
+
+  test('is true up to the deadline, and no longer', () => {
+    expect(leavesTime(call(running), 99, 900)).toBe(true)
+    expect(leavesTime(call(running), 100, 900)).toBe(false)
+  })
+
+  test('is false once nobody waits for the call', () => {
+    expect(leavesTime(call(AbortSignal.abort()), 0, 900)).toBe(false)
   })
 })
