@@ -1,4 +1,31 @@
 import type { Policy } from '../gateway/core/policy.ts'
+import aggregate from './aggregate/index.ts'
+import apiKey from './api-key/index.ts'
+import circuitBreaker from './circuit-breaker/index.ts'
+import cors from './cors/index.ts'
+import grayRelease from './gray-release/index.ts'
+import headers from './headers/index.ts'
+import jwt from './jwt/index.ts'
+import publish from './publish/index.ts'
+import rateLimit from './rate-limit/index.ts'
+import redirect from './redirect/index.ts'
+import respond from './respond/index.ts'
+import retry from './retry/index.ts'
+import timeout from './timeout/index.ts'
 
 /** Every policy that comes with Sluice, one line per folder, in alphabetical order. */
-export const builtInPolicies: readonly Policy[] = []
+export const builtInPolicies: readonly Policy[] = [
+  aggregate,
+  apiKey,
+  circuitBreaker,
+  cors,
+  grayRelease,
+  headers,
+  jwt,
+  publish,
+  rateLimit,
+  redirect,
+  respond,
+  retry,
+  timeout,
+]

@@ -1,0 +1,47 @@
+import { collect, parseJson } from '../../gateway/core/body.ts'
+
+/** The response to pass on, its body unread, and what the gateway could read of it. */
+export type ReadReply =
+  | { readonly response: Response; readonly body: unknown }
+  | { readonly response: Response; readonly failure: string }
+
+/**
+ * Reads the JSON body of a response, at most `maxBytes` of it, and gives back a response with the very same bytes. A
+ * body that is too large, broken off, or not JSON is passed on all the same; `failure` then says what is wrong.
+ */
+export async function readReply(response: Response, maxBytes: number, signal: AbortSignal): Promise<ReadReply> {
+  if (!response.body) return { response, body: undefined }
+  const [forClient, forEvent] = response.body.tee()
+  try {
+    const bytes = await unlessAborted(signal, collect(forEvent, maxBytes, tooLarge))
+    forClient.cancel().catch(() => {})
+    const passed = new Response(bytes, response)
+    return bytes.byteLength === 0 ? { response: passed, body: undefined } : readJson(passed, bytes)
+  } catch (error) {
+    const failure = error instanceof TooLarge ? error.message : 'the response body broke off'
+    return { response: new Response(forClient, response), failure }
+  }
+}
+
+function readJson(response: Response, bytes: Uint8Array): ReadReply {
+  try {
+    return { response, body: parseJson(bytes, (detail) => new Error(`the response body ${detail}`)) }
+  } catch (error) {
+    return { response, failure: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+class TooLarge extends Error {}
+
+function tooLarge(limitBytes: number): Error {
+  return new TooLarge(`the response body has more than ${limitBytes} bytes`)
+}
+
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const leave = () => reject(signal.reason)
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+  })
+}
