@@ -325,7 +325,7 @@ describe('back-pressure', () => {
     client.connection.receive(Uint8Array.from(Array(100).fill(ask).flat()))
     expect(client.wire.isPaused).toBe(true)
     expect(client.wire.bufferedBytes).toBeLessThan(READING_PAUSE_BYTES + 200_000)
-    client.octets()
+    client.names()
     client.wire.isSlow = false
     client.wire.bufferedBytes = 0
     client.connection.drained()

@@ -9,11 +9,11 @@ import { Channels } from './channels.ts'
 import {
   agree,
   assertMechanism,
-  HEARTBEAT_SECONDS,
   isCapable,
   PROTOCOL_HEADER,
   startArguments,
   type Tuning,
+  tuneArguments,
 } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { DELIVERIES_PAUSE_BYTES, READING_PAUSE_BYTES, type Wire } from './wire.ts'
@@ -32,6 +32,7 @@ export interface ConnectionOptions {
  */
 export class Connection implements ChannelHost {
   readonly broker: Broker
+  readonly owner: object = this
   readonly #wire: Wire
   readonly #log: Logger
   readonly #reader = new FrameReader()
@@ -40,6 +41,7 @@ export class Connection implements ChannelHost {
   #heartbeat: Heartbeat | undefined
   #cancelDeadline: () => void
   #isPaused = false
+  #holdsBack = false
   #understandsCancel = false
 
   constructor({ wire, broker, log }: ConnectionOptions) {
@@ -50,13 +52,10 @@ export class Connection implements ChannelHost {
     this.#cancelDeadline = this.#deadline('Broker handshake timed out')
   }
 
-  /** Exclusive queues belong to the connection itself. */
-  get owner(): object {
-    return this
-  }
-
   get takesDeliveries(): boolean {
-    return this.#state === 'running' && this.#wire.bufferedBytes < DELIVERIES_PAUSE_BYTES
+    const hasRoom = this.#wire.bufferedBytes < DELIVERIES_PAUSE_BYTES
+    this.#holdsBack ||= !hasRoom
+    return this.#state === 'running' && hasRoom
   }
 
   get understandsCancel(): boolean {
@@ -83,7 +82,9 @@ export class Connection implements ChannelHost {
       this.#wire.resume()
       this.#process()
     }
-    if (this.#state === 'running') this.#channels.dispatch()
+    if (!this.#holdsBack) return
+    this.#holdsBack = false
+    this.#channels.dispatch()
   }
 
   /** The connection is gone: what was not settled goes back to its queues, exclusive queues are deleted. */
@@ -167,9 +168,7 @@ export class Connection implements ChannelHost {
       assertMechanism(method.arguments)
       this.#understandsCancel = isCapable(method.arguments.clientProperties, 'consumer_cancel_notify')
       this.#state = 'tune-ok'
-      const frameMax = this.#reader.largestFrameBytes
-      const channelMax = this.broker.limits.channels
-      this.send(0, 'connection.tune', { channelMax, frameMax, heartbeatSeconds: HEARTBEAT_SECONDS })
+      this.send(0, 'connection.tune', tuneArguments(this.broker.limits.channels))
     } else if (method.name === 'connection.tune-ok' && this.#state === 'tune-ok') {
       this.#tune(agree(method.arguments, this.broker.limits.channels))
       this.#state = 'open'

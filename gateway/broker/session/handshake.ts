@@ -7,7 +7,7 @@ import { ProtocolError } from '../protocol-error.ts'
 export const PROTOCOL_HEADER: Uint8Array = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1)
 
 /** Suggested to clients; they may choose less, more, or 0 for none. */
-export const HEARTBEAT_SECONDS = 60
+const HEARTBEAT_SECONDS = 60
 
 const SMALLEST_FRAME_BYTES = 4_096
 const CAPABILITIES = ['publisher_confirms', 'basic.nack', 'consumer_cancel_notify', 'per_consumer_qos']
@@ -26,6 +26,11 @@ export function startArguments(): MethodArguments<'connection.start'> {
     mechanisms: encoder.encode('PLAIN AMQPLAIN'),
     locales: encoder.encode('en_US'),
   }
+}
+
+/** What the client is offered. */
+export function tuneArguments(channelMax: number): MethodArguments<'connection.tune'> {
+  return { channelMax, frameMax: LARGEST_FRAME_BYTES, heartbeatSeconds: HEARTBEAT_SECONDS }
 }
 
 /** Anybody who can reach the listener may come in; only the form of the credentials is checked. */

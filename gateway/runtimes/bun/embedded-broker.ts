@@ -59,15 +59,15 @@ export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promi
           socket.terminate()
           return
         }
-        const wire = new SocketWire(socket, clock, LINGER_MS)
+        const drained = () => sessions.get(socket)?.connection.drained()
+        const wire = new SocketWire({ socket, clock, lingerMs: LINGER_MS, drained })
         sessions.set(socket, { wire, connection: new Connection({ wire, broker, log }) })
       },
       data(socket, bytes) {
         sessions.get(socket)?.connection.receive(bytes)
       },
       drain(socket) {
-        const session = sessions.get(socket)
-        if (session?.wire.flush()) session.connection.drained()
+        sessions.get(socket)?.wire.flush()
       },
       close(socket) {
         const session = sessions.get(socket)

@@ -3,6 +3,15 @@ import type { Clock } from '../../core/clock.ts'
 
 export type WiredSocket = Bun.Socket<undefined>
 
+export interface SocketWireOptions {
+  readonly socket: WiredSocket
+  readonly clock: Clock
+  /** How long the other side may take to read the last octets before the line is cut. */
+  readonly lingerMs: number
+  /** Called whenever everything that was sent has left. */
+  readonly drained: () => void
+}
+
 /** Writes to a Bun socket: gathers what is sent within one turn, and keeps what the socket does not take until it drains. */
 export class SocketWire implements Wire {
   readonly #socket: WiredSocket
@@ -14,11 +23,13 @@ export class SocketWire implements Wire {
   #isFull = false
   #state: 'open' | 'closing' | 'closed' = 'open'
   #cancelLinger: (() => void) | undefined
+  readonly #drained: () => void
 
-  constructor(socket: WiredSocket, clock: Clock, lingerMs: number) {
+  constructor({ socket, clock, lingerMs, drained }: SocketWireOptions) {
     this.#socket = socket
     this.#clock = clock
     this.#lingerMs = lingerMs
+    this.#drained = drained
     socket.setNoDelay(true)
   }
 
@@ -35,15 +46,15 @@ export class SocketWire implements Wire {
     queueMicrotask(() => this.flush())
   }
 
-  /** Writes what the socket takes; returns whether everything is gone. */
-  flush(): boolean {
+  /** Writes what the socket takes. Call it when the socket has room again. */
+  flush(): void {
     this.#isScheduled = false
-    if (this.#state === 'closed') return false
+    if (this.#state === 'closed') return
     if (this.#bufferedBytes > 0) this.#write(this.#gathered())
     this.#isFull = this.#bufferedBytes > 0
-    if (this.#isFull) return false
+    if (this.#isFull) return
     if (this.#state === 'closing') this.#socket.end()
-    return true
+    else this.#drained()
   }
 
   /** Sends the rest and hangs up; cuts the line when the other side does not let it. */
