@@ -27,12 +27,12 @@ describe('redirect', () => {
   })
 
   test.each([
-    { name: 'a line break', target: '/x/a%0d%0aSet-Cookie:%20a=b', location: '/new/a%0D%0ASet-Cookie%3A%20a%3Db' },
-    { name: 'a slash', target: '/x/..%2fadmin', location: '/new/..%2Fadmin' },
-    { name: 'another host', target: '/x/%40evil.test', location: '/new/%40evil.test' },
-    { name: 'a query and a fragment', target: '/x/a%3fb%23c', location: '/new/a%3Fb%23c' },
-  ])('encodes $name in a value so that it stays in its place', async ({ target, location }) => {
-    expect([location, 400]).toContain(await locationFor({ to: '/new/{params.id}' }, target))
+    { name: 'a line break', value: 'a%0d%0aSet-Cookie:%20a=b', location: '/new/a%0D%0ASet-Cookie%3A%20a%3Db' },
+    { name: 'a slash', value: '..%2fadmin', location: '/new/..%2Fadmin' },
+    { name: 'another host', value: '%40evil.test', location: '/new/%40evil.test' },
+    { name: 'a query and a fragment', value: 'a%3fb%23c', location: '/new/a%3Fb%23c' },
+  ])('encodes $name in a value so that it stays in its place', async ({ value, location }) => {
+    expect(await locationFor({ to: '/new/{query.at}' }, `/x/1?at=${value}`)).toBe(location)
   })
 
   test('encodes values in the query', async () => {
