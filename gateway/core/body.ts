@@ -83,25 +83,37 @@ export function declaredLength(message: { readonly headers: Headers }): number |
   return value === null ? undefined : Number(value)
 }
 
-/** Reads a stream into one array and gives up, cancelling the stream, as soon as it exceeds the limit. */
+/**
+ * Reads a stream into one array and gives up, cancelling the stream, as soon as it exceeds the limit or `signal` aborts;
+ * then it rejects with what `tooLarge` makes, or with the signal's reason.
+ */
 export async function collect(
   source: ReadableStream<Uint8Array> | null,
   limitBytes: number,
   tooLarge: (limitBytes: number) => Error,
+  signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!source) return new Uint8Array()
   const reader = source.getReader()
   const chunks: Uint8Array[] = []
   let size = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    size += value.byteLength
-    if (size > limitBytes) {
-      reader.cancel().catch(() => {})
-      throw tooLarge(limitBytes)
+  const cancel = () => void reader.cancel(signal?.reason).catch(() => {})
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      // Cancelling ends a pending read as if the stream had ended.
+      signal?.throwIfAborted()
+      if (done) break
+      size += value.byteLength
+      if (size > limitBytes) {
+        cancel()
+        throw tooLarge(limitBytes)
+      }
+      chunks.push(value)
     }
-    chunks.push(value)
+  } finally {
+    signal?.removeEventListener('abort', cancel)
   }
   return join(chunks, size)
 }

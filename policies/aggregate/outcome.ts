@@ -1,0 +1,16 @@
+import type { Constant } from './constant.ts'
+import type { PartFailure } from './failure.ts'
+import type { Reply } from './reply.ts'
+
+/** What became of one part. */
+export type Outcome =
+  | { readonly kind: 'ok'; readonly part: string; readonly reply: Reply; readonly durationMs: number }
+  | {
+      readonly kind: 'fallback'
+      readonly part: string
+      readonly fallback: Constant
+      readonly failure: PartFailure
+    }
+  | { readonly kind: 'failed'; readonly part: string; readonly failure: PartFailure }
+
+export type Failed = Extract<Outcome, { kind: 'failed' }>

@@ -1,0 +1,219 @@
+import { describe, expect, test } from 'bun:test'
+import { z } from 'zod'
+import { ClientGone } from '../../gateway/core/errors.ts'
+import { definePolicy } from '../../gateway/core/policy.ts'
+import { compositionOf, JSON_TYPE, openBody, openPage, PRODUCT_PAGE } from './test-page.ts'
+
+/** A layer below that neither passes the signal on nor looks at it. */
+const deaf = definePolicy({
+  name: 'deaf',
+  at: 'upstream',
+  options: z.strictObject({}),
+  create: () => (_call, next) => next({ signal: new AbortController().signal }),
+})
+
+function watch(work: Promise<Response>) {
+  const watched = { work, settled: false }
+  const settle = () => {
+    watched.settled = true
+  }
+  work.then(settle, settle)
+  return watched
+}
+
+describe('the time of an aggregate', () => {
+  test('bounds a part by its own timeout and cancels its call', async () => {
+    const page = await openPage({
+      config: PRODUCT_PAGE,
+      answers: { catalog: { sku: 'A' }, inventory: { available: 1 }, promotions: [] },
+    })
+    const answer = watch(page.fetch('/products/1'))
+    await page.clock.advance(399)
+    expect(answer.settled).toBe(false)
+    expect(page.requestTo('pricing').signal.aborted).toBe(false)
+    await page.clock.advance(1)
+    expect(answer.settled).toBe(true)
+    const response = await answer.work
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({ product: { sku: 'A' }, stock: { available: 1 }, promotions: [] })
+    expect(compositionOf(response).parts.price).toEqual({ failed: true, error: 'timeout' })
+    expect(page.requestTo('pricing').signal.aborted).toBe(true)
+  })
+
+  test('bounds all parts by the total, those that wait for them too', async () => {
+    const page = await openPage({
+      parts: { a: {}, b: { fallback: 1 }, c: { path: '/c/{parts.b.body}' }, d: { path: '/d/{parts.a.body.x}' }, e: {} },
+      settings: { timeout: '1s' },
+      answers: { e: {} },
+    })
+    const answer = watch(page.fetch())
+    await page.clock.advance(999)
+    expect(answer.settled).toBe(false)
+    await page.clock.advance(1)
+    const response = await answer.work
+    expect(await response.text()).toBe('{"b":1,"e":{}}')
+    expect(compositionOf(response).parts).toEqual({
+      a: { failed: true, error: 'timeout' },
+      b: { fallback: true, error: 'timeout' },
+      // What it reads is there, but no time is left.
+      c: { failed: true, error: 'timeout' },
+      d: { failed: true, error: 'input' },
+      e: { ok: true },
+    })
+    expect(page.asked).toEqual(['a', 'b', 'e'])
+    for (const upstream of ['a', 'b']) expect(page.requestTo(upstream).signal.aborted).toBe(true)
+  })
+
+  test.each([
+    { name: 'its own timeout', part: { timeout: '50ms' }, settings: {} },
+    { name: 'the total', part: {}, settings: { timeout: '50ms' } },
+  ])('answers 504 when a required part exceeds $name', async ({ part, settings }) => {
+    const page = await openPage({ parts: { a: { required: true, ...part }, b: {} }, settings, answers: { b: {} } })
+    const answer = page.fetch()
+    await page.clock.advance(50)
+    const response = await answer
+    expect(response.status).toBe(504)
+    expect(await response.json()).toMatchObject({
+      type: 'urn:sluice:problem:upstream-timeout',
+      parts: [{ name: 'a', error: 'timeout' }],
+    })
+  })
+
+  test('answers 504 when a required part waits for one that exceeds the total', async () => {
+    const page = await openPage({
+      parts: { a: {}, b: { path: '/{parts.a.body.x}', required: true } },
+      settings: { timeout: '50ms' },
+    })
+    const answer = page.fetch()
+    await page.clock.advance(50)
+    expect((await answer).status).toBe(504)
+  })
+
+  test('answers 504 when no part came in time', async () => {
+    const page = await openPage({ parts: { a: {}, b: {} }, settings: { timeout: '50ms' } })
+    const answer = page.fetch()
+    await page.clock.advance(50)
+    expect((await answer).status).toBe(504)
+  })
+
+  test.each([
+    { name: 'when it has no timeout', settings: {} },
+    { name: 'when its timeout is longer', settings: { timeout: '1m' } },
+  ])('keeps some of the route’s time to answer in $name', async ({ settings }) => {
+    const page = await openPage({ parts: { a: {}, b: {} }, settings, route: { timeout: '2s' }, answers: { a: {} } })
+    const answer = watch(page.fetch())
+    await page.clock.advance(1_899)
+    expect(answer.settled).toBe(false)
+    await page.clock.advance(1)
+    const response = await answer.work
+    expect(response.status).toBe(200)
+    expect(await response.text()).toBe('{"a":{}}')
+  })
+
+  test('bounds the body of a reply, not only its head', async () => {
+    const { stream, state } = openBody('{"x":')
+    const page = await openPage({
+      parts: { a: { timeout: '100ms' }, b: {} },
+      answers: { a: () => new Response(stream, { headers: JSON_TYPE }), b: {} },
+    })
+    const answer = watch(page.fetch())
+    await page.clock.advance(99)
+    expect(answer.settled).toBe(false)
+    await page.clock.advance(1)
+    expect(compositionOf(await answer.work).parts.a).toEqual({ failed: true, error: 'timeout' })
+    await page.clock.advance(0)
+    expect(state.cancelled).toBe(true)
+  })
+
+  test('does not wait for an upstream that ignores the end, and drops what it brings too late', async () => {
+    let respond = (_: Response) => {}
+    const late = new Promise<Response>((resolve) => {
+      respond = resolve
+    })
+    const page = await openPage({
+      parts: { a: {}, b: {} },
+      settings: { timeout: '1s' },
+      upstreamPolicies: ['deaf'],
+      register: [deaf],
+      answers: { a: () => late, b: {} },
+    })
+    const answer = watch(page.fetch())
+    await page.clock.advance(1_000)
+    expect(answer.settled).toBe(true)
+    expect((await answer.work).status).toBe(200)
+    const { stream, state } = openBody()
+    respond(new Response(stream, { headers: JSON_TYPE }))
+    await page.clock.advance(0)
+    expect(state.cancelled).toBe(true)
+  })
+})
+
+describe('an aggregate that is decided', () => {
+  test('cancels what still runs when a required part fails, and starts nothing more', async () => {
+    const { stream, state } = openBody('[')
+    const page = await openPage({
+      parts: {
+        a: { required: true },
+        running: { fallback: 1 },
+        reading: {},
+        waiting: { path: '/{parts.running.body.x}' },
+        done: {},
+      },
+      answers: { done: {}, reading: () => new Response(stream, { headers: JSON_TYPE }) },
+    })
+    const answer = page.fetch()
+    await page.clock.advance(5)
+    await page.answer('a', new Response(null, { status: 500 }))
+    const response = await answer
+    expect(response.status).toBe(502)
+    expect(compositionOf(response).parts).toEqual({
+      a: { failed: true, error: 'status', status: 500 },
+      running: { failed: true, error: 'cancelled' },
+      reading: { failed: true, error: 'cancelled' },
+      waiting: { failed: true, error: 'cancelled' },
+      done: { ok: true },
+    })
+    expect(await response.json()).toMatchObject({ parts: [{ name: 'a', error: 'status', status: 500 }] })
+    expect(page.requestTo('running').signal.aborted).toBe(true)
+    expect(state.cancelled).toBe(true)
+    expect(page.asked).toEqual(['a', 'running', 'reading', 'done'])
+  })
+
+  test('lets the first required part that fails decide', async () => {
+    const page = await openPage({ parts: { a: { required: true }, b: { required: true } } })
+    const answer = page.fetch()
+    await page.clock.advance(0)
+    await page.answer('b', new Response(null, { status: 418 }))
+    expect(await (await answer).json()).toMatchObject({ parts: [{ name: 'b', error: 'status', status: 418 }] })
+  })
+
+  test('aborts every call when the client leaves, and blames nobody', async () => {
+    const seen: unknown[] = []
+    const witness = definePolicy({
+      name: 'witness',
+      at: 'upstream',
+      options: z.strictObject({}),
+      create: () => (_call, next) =>
+        next().catch((error: unknown) => {
+          seen.push(error)
+          throw error
+        }),
+    })
+    const client = new AbortController()
+    const page = await openPage({
+      parts: { a: { required: true }, b: { fallback: 1 }, c: { path: '/{parts.b.body}' } },
+      upstreamPolicies: ['witness'],
+      register: [witness],
+    })
+    const answer = page.fetch('/page/1', {}, { ip: '192.0.2.1', gone: client.signal })
+    await page.clock.advance(10)
+    client.abort()
+    expect((await answer).status).toBe(499)
+    await page.clock.advance(0)
+    expect(seen).toEqual([expect.any(ClientGone), expect.any(ClientGone)])
+    expect(page.asked).toEqual(['a', 'b'])
+    for (const upstream of ['a', 'b']) expect(page.requestTo(upstream).signal.aborted).toBe(true)
+    expect(page.records[0]).toMatchObject({ failure: 'client-gone' })
+    expect(page.records[0]?.policies).toBeUndefined()
+  })
+})
