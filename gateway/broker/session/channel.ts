@@ -103,16 +103,12 @@ export class Channel implements ConsumerHost {
     for (const queue of new Set([...this.#consumers.values()].map((consumer) => consumer.queue))) queue.dispatch()
   }
 
-  /** Stops all deliveries. Separate from `giveBack`, so that nothing goes to another dying channel. */
-  stop(): void {
+  /** Stops all deliveries and returns what was delivered and not settled to its queues. */
+  end(): void {
     this.#isOpen = false
     this.#publisher.abandon()
     for (const consumer of this.#consumers.values()) consumer.queue.removeConsumer(consumer)
     this.#consumers.clear()
-  }
-
-  /** Returns what was delivered and not settled to its queues. */
-  giveBack(): void {
     requeue(this.#unsettled.takeAll())
   }
 

@@ -50,13 +50,12 @@ export class Channels {
     for (const channel of this.#open.values()) channel.dispatch()
   }
 
-  /** Ends all channels; first all deliveries stop, then what was not settled goes back. */
+  /** Ends all channels. The connection must have stopped taking deliveries, so that none goes to another dying channel. */
   release(): void {
     const channels = [...this.#open.values()]
     this.#open.clear()
     this.#closing.clear()
-    for (const channel of channels) channel.stop()
-    for (const channel of channels) channel.giveBack()
+    for (const channel of channels) channel.end()
   }
 
   #dispatchFrame(frame: Frame): void {
@@ -102,7 +101,6 @@ export class Channels {
   #end(id: number): void {
     const channel = this.#open.get(id)
     this.#open.delete(id)
-    channel?.stop()
-    channel?.giveBack()
+    channel?.end()
   }
 }

@@ -77,9 +77,9 @@ function createClient(broker: Broker, log = recordTelemetry().log) {
       const flags = { passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false }
       client.send(1, 'queue.declare', { queue, ...flags, arguments: NO_FIELDS })
     },
-    consume(queue: string) {
+    consume(queue: string, channel = 1) {
       const flags = { noLocal: false, noAck: true, exclusive: false, noWait: true }
-      client.send(1, 'basic.consume', { queue, consumerTag: 'c', ...flags, arguments: NO_FIELDS })
+      client.send(channel, 'basic.consume', { queue, consumerTag: 'c', ...flags, arguments: NO_FIELDS })
     },
   }
   return client
@@ -276,6 +276,18 @@ describe('connection', () => {
     client.methods()
     client.connection.shutdown()
     expect([closeCode(client.methods()), client.wire.state]).toEqual([320, 'closed'])
+  })
+
+  test('hands nothing to a second channel of a connection that is ending', () => {
+    const { client, broker } = createScene()
+    client.open()
+    client.declare('q')
+    client.publish('q', 'x')
+    client.send(1, 'basic.get', { queue: 'q', noAck: false })
+    client.send(2, 'channel.open', {})
+    client.consume('q', 2)
+    client.connection.lost()
+    expect(broker.stats()).toMatchObject({ ready: 1, unsettled: 0 })
   })
 
   test('keeps frames within the size agreed on', () => {

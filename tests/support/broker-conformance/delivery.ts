@@ -82,6 +82,19 @@ export function testDelivery(url: BrokerUrl): void {
       expect(stuck.texts()).toEqual(['stuck'])
     })
 
+    test('gives consumers that wait for more their turn one after the other', async () => {
+      const here = scene()
+      const channel = await here.channel()
+      const queue = await here.queue(channel)
+      const inboxes = [await consume(channel, queue), await consume(channel, queue)] as const
+      await send(channel, queue, '1', '2', '3', '4')
+      await eventually('all are out', () => inboxes[0].messages.length + inboxes[1].messages.length === 4)
+      expect(inboxes.map((inbox) => inbox.texts())).toEqual([
+        ['1', '3'],
+        ['2', '4'],
+      ])
+    })
+
     test('stops after cancel and keeps what was delivered until it is settled', async () => {
       const here = scene()
       const channel = await here.channel()
