@@ -111,15 +111,30 @@ describe('The relay', () => {
     expect(published().slice(-2)).toEqual(['event-a', 'event-a-next'])
   })
 
-  test('parks a returned event, says why, and goes on with its subject', async () => {
+  test('sends a returned event again, for the queue that is bound a moment later', async () => {
     await order('a1', 'a')
     await order('a2', 'a')
     call(0).giveBack()
+    await clock.advance(500)
+    expect(published()).toEqual(['event-a1', 'event-a1'])
+    call(1).confirm()
     await clock.advance(0)
+    expect(published()).toEqual(['event-a1', 'event-a1', 'event-a2'])
+    expect(await outbox.list('parked', 10)).toEqual([])
+  })
+
+  test('parks an event that is still returned after 30 s, says why, and goes on with its subject', async () => {
+    publisher.answer((each) => (each.event.id === 'event-a1' ? each.giveBack() : undefined))
+    await order('a1', 'a')
+    await order('a2', 'a')
+    await clock.advance(29_000)
+    expect(await outbox.list('parked', 10)).toEqual([])
+    await clock.advance(60_000)
     expect(await outbox.list('parked', 10)).toMatchObject([
       { id: 'a1', reason: expect.stringContaining('no queue is bound to exchange "shop.events" for "order.placed"') },
     ])
-    expect(published()).toEqual(['event-a1', 'event-a2'])
+    expect(published().at(-1)).toBe('event-a2')
+    expect(telemetry.valueOf('sluice_events_parked_total')).toBe(1)
     expect(telemetry.lines.filter(({ level }) => level === 'error')).toMatchObject([
       { message: 'Parked an event', facts: { event: 'event-a1', subject: 'a' } },
     ])
@@ -201,7 +216,7 @@ describe('The relay', () => {
     publisher.answer((each) => each.confirm())
     await clock.advance(2_000)
     const names = ['events_published', 'events_confirmed', 'events_returned', 'events_parked', 'relay_retries']
-    expect(names.map((name) => telemetry.valueOf(`sluice_${name}_total`))).toEqual([4, 2, 1, 1, 1])
+    expect(names.map((name) => telemetry.valueOf(`sluice_${name}_total`))).toEqual([5, 3, 1, 0, 2])
     expect(telemetry.valueOf('sluice_outbox_pending')).toBe(0)
     expect(telemetry.valueOf('sluice_outbox_oldest_age_seconds')).toBe(0)
   })

@@ -30,6 +30,8 @@ export interface Relay {
 const SWEEP_MS = 1_000
 const BATCH = 100
 const MAX_IN_FLIGHT = 256
+/** A queue may be on its way: consumers that start together with the gateway bind theirs a moment later. */
+const RETURNED_PATIENCE_MS = 30_000
 const RETRY: Backoff = { baseMs: 100, maxMs: 30_000 }
 
 /** Starts a relay: it publishes when woken, and sweeps up every second what was left for any reason. */
@@ -37,6 +39,8 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
   /** Entries in flight or put off; what comes after them in their subjects waits with them. */
   const busy = new Set<string>()
   const failures = new Map<string, number>()
+  /** When the broker first gave an entry back. */
+  const returnedAtMs = new Map<string, number>()
   /** Confirmed, but the outbox could not take note: not to be published again. */
   const confirmed = new Set<string>()
   const inFlight = new Set<Promise<void>>()
@@ -94,7 +98,7 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
   /** Resolves once the entry has left the committed ones; rejects when it has to be tried again. */
   async function deliver({ id, event, address }: DueEvent): Promise<void> {
     if (!confirmed.has(id)) {
-      const refusal = await publish({ event, address })
+      const refusal = await publish({ id, event, address })
       if (refusal !== undefined) return park({ id, event }, refusal)
       confirmed.add(id)
       metrics.count('sluice_events_confirmed_total')
@@ -102,17 +106,21 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
     await outbox.delivered(id)
   }
 
-  /** Why the event can never be delivered, or `undefined` when it has been. */
-  async function publish({ event, address }: Pick<DueEvent, 'event' | 'address'>): Promise<string | undefined> {
+  /** Why the event is given up, or `undefined` when it has been delivered; rejects when it has to be tried again. */
+  async function publish({ id, event, address }: DueEvent): Promise<string | undefined> {
     metrics.count('sluice_events_published_total')
     try {
       if ((await publisher.publish(event, address)) === 'confirmed') return undefined
-      metrics.count('sluice_events_returned_total')
-      return `the broker returned it: no queue is bound to exchange "${address.exchange}" for "${address.routingKey}"`
     } catch (error) {
       if (error instanceof UnpublishableError) return error.message
       throw error
     }
+    metrics.count('sluice_events_returned_total')
+    const reason = `the broker returned it: no queue is bound to exchange "${address.exchange}" for "${address.routingKey}"`
+    const firstMs = returnedAtMs.get(id) ?? clock.now()
+    returnedAtMs.set(id, firstMs)
+    if (clock.now() - firstMs >= RETURNED_PATIENCE_MS) return reason
+    throw new Error(reason)
   }
 
   async function park({ id, event }: Pick<DueEvent, 'id' | 'event'>, reason: string): Promise<void> {
@@ -126,7 +134,7 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
     failures.set(id, count)
     metrics.count('sluice_relay_retries_total')
     const delayMs = Math.round(backoffMs(RETRY, count, random))
-    log.warn('Cannot tell whether an event was published', {
+    log.warn('An event was not delivered and will be sent again', {
       id,
       event: event.id,
       failures: count,
@@ -144,6 +152,7 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
   function release(id: string): void {
     busy.delete(id)
     failures.delete(id)
+    returnedAtMs.delete(id)
     confirmed.delete(id)
   }
 
