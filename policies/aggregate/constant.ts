@@ -11,3 +11,10 @@ export class Constant {
     this.json = new TextEncoder().encode(JSON.stringify(value))
   }
 }
+
+/** YAML has numbers that JSON would silently turn into null. */
+export function isJson(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return value !== undefined
+  return Object.values(value).every(isJson)
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { bytes, duration, pathTemplate, show } from '../../gateway/config/fields.ts'
-import { Constant } from './constant.ts'
+import { Constant, isJson } from './constant.ts'
 
 /** Letters first, so that a name is a token of structured fields and never an array index, which would change the order. */
 const partName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, {
@@ -14,8 +14,9 @@ const part = z.strictObject({
   method: z.literal('GET').default('GET').describe('Method of the call; parts only read'),
   required: z.boolean().default(false).describe('Whether there is no answer without this part'),
   fallback: z
-    .json({
-      error: 'expected a value that JSON can hold: text, a finite number, true, false, null, a list or a mapping',
+    .unknown()
+    .refine(isJson, {
+      error: 'expected a value JSON can hold: text, a finite number, true, false, null, a list or a mapping',
     })
     .transform((value) => new Constant(value))
     .optional()

@@ -67,7 +67,7 @@ export function pageConfig({ parts = {}, settings, route, upstreamPolicies = [] 
 /** Opens a page whose upstreams answer as scripted, or when the test says so. */
 export async function openPage(options: PageOptions) {
   const { answers = {}, config = pageConfig(options), services, register } = options
-  const waiting = new Map<string, (response: Response) => void>()
+  const waiting = new Map<string, (reply: Response | Promise<never>) => void>()
   const asked: { readonly upstream: string; readonly request: Request }[] = []
 
   const gateway = await createTestGateway({
@@ -103,12 +103,17 @@ export async function openPage(options: PageOptions) {
       if (!found) throw new Error(`${upstream} was not asked`)
       return found.request
     },
-    /** Lets a waiting upstream answer, and everything that follows from it happen. */
-    async answer(upstream: string, reply: Response | object): Promise<void> {
+    /** Upstreams that were asked and have not answered. */
+    get waiting() {
+      return [...waiting.keys()]
+    },
+    /** Lets a waiting upstream answer or break, and everything that follows from it happen. */
+    async answer(upstream: string, reply: Response | Error | object): Promise<void> {
       const resolve = waiting.get(upstream)
       if (!resolve) throw new Error(`${upstream} is not waiting`)
       waiting.delete(upstream)
-      resolve(reply instanceof Response ? reply : Response.json(reply))
+      if (reply instanceof Error) resolve(Promise.reject(reply))
+      else resolve(reply instanceof Response ? reply : Response.json(reply))
       await gateway.clock.advance(0)
     },
   }
