@@ -79,11 +79,16 @@ function checkConnection(connection: string | null): void {
 /** The runtime has parsed the framing; what is checked here are values that some runtimes let through. */
 function checkFraming(headers: Headers): void {
   const coding = headers.get('transfer-encoding')
-  if (coding !== null && coding.toLowerCase() !== 'chunked') throw invalid('The Transfer-Encoding field must be chunked')
+  if (coding !== null && coding.toLowerCase() !== 'chunked') throw misframed('The Transfer-Encoding field must be chunked')
   const length = headers.get('content-length')
   if (length === null) return
-  if (!/^(?:0|[1-9]\d{0,14})$/.test(length)) throw invalid('The Content-Length field is not a number')
-  if (coding !== null) throw invalid('Content-Length and Transfer-Encoding exclude each other')
+  if (!/^(?:0|[1-9]\d{0,14})$/.test(length)) throw misframed('The Content-Length field is not a number')
+  if (coding !== null) throw misframed('Content-Length and Transfer-Encoding exclude each other')
+}
+
+/** Nobody can say where this request ends, so nothing after it on its connection may be read as another (RFC 9112 §6.3). */
+function misframed(detail: string): GatewayError {
+  return new GatewayError('invalid-request', { detail, headers: { connection: 'close' } })
 }
 
 /** Refuses a body that says it is too large before a byte of it is read; one that does not say is counted on its way. */

@@ -1,3 +1,4 @@
+import http from 'node:http'
 import { GatewayError, toProblem } from '../../core/errors.ts'
 import type { Tunnel } from '../../core/exchange.ts'
 import type { Gateway } from '../../gateway.ts'
@@ -8,6 +9,8 @@ export interface ListenerOptions {
   readonly port: number
   /** Longest silence on a connection, in milliseconds; Bun counts it in steps of about 4 s, up to 255 s. */
   readonly idleMs: number
+  /** Largest request line and header section that reach the gateway, in bytes; beyond it Bun answers an empty 431. */
+  readonly maxHead: number
   /** Largest WebSocket message, in bytes. */
   readonly maxMessage: number
   /** The gateway of the moment: a reload swaps it, requests in flight finish on the old one. */
@@ -23,7 +26,9 @@ const SHORTEST_IDLE_SECONDS = 8
 const LONGEST_IDLE_SECONDS = 255
 
 /** Serves a gateway on a port. Throws what `Bun.serve` throws, e.g. `EADDRINUSE`. */
-export function listen({ host, port, idleMs, maxMessage, gateway, createId }: ListenerOptions) {
+export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, createId }: ListenerOptions) {
+  // Bun.serve has no option for it but reads this one, which Node's types call read-only, when it starts to listen.
+  Object.assign(http, { maxHeaderSize: maxHead })
   return Bun.serve<Joined>({
     hostname: host,
     port,

@@ -70,6 +70,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
         host: plan.server.host,
         port,
         idleMs: idleOf(plan),
+        maxHead: limits.headers + limits.url + HEAD_MARGIN,
         maxMessage: limits.body,
         gateway: () => gateway,
         createId: parts.createId,
@@ -116,6 +117,9 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     throw error
   }
 }
+
+/** Room above the configured limits, in bytes, so that a request a little too large gets a problem and not Bun's empty reply. */
+const HEAD_MARGIN = 16_384
 
 function registryOf({ policies = [] }: StartOptions): ReadonlyMap<string, Policy> {
   return new Map([...builtInPolicies, ...policies].map((policy) => [policy.name, policy]))
