@@ -5,6 +5,7 @@ import circuitBreaker from './circuit-breaker/index.ts'
 import cors from './cors/index.ts'
 import grayRelease from './gray-release/index.ts'
 import headers from './headers/index.ts'
+import idempotency from './idempotency/index.ts'
 import jwt from './jwt/index.ts'
 import publish from './publish/index.ts'
 import rateLimit from './rate-limit/index.ts'
@@ -21,6 +22,7 @@ export const builtInPolicies: readonly Policy[] = [
   cors,
   grayRelease,
   headers,
+  idempotency,
   jwt,
   publish,
   rateLimit,
