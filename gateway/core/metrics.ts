@@ -44,5 +44,10 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
   sluice_events_parked_total: { kind: 'counter', help: 'Events set aside for an operator', labels: [] },
   sluice_relay_retries_total: { kind: 'counter', help: 'Events sent again after an unknown outcome', labels: [] },
   sluice_rate_limit_total: { kind: 'counter', help: 'Requests counted against a limit', labels: ['mount', 'outcome'] },
+  sluice_idempotency_total: {
+    kind: 'counter',
+    help: 'Requests with an idempotency key, by what became of them',
+    labels: ['mount', 'outcome'],
+  },
   sluice_config_reloads_total: { kind: 'counter', help: 'Reloads of the configuration', labels: ['outcome'] },
 }
