@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /** A server tests run against, found or started. */
 export interface RealService {
@@ -78,7 +78,11 @@ const RABBITMQ: Recipe = {
     return {
       url: `amqp://guest:guest@127.0.0.1:${port}`,
       how: `started ${binary}`,
-      environment: { AMQP_TEST_NODE: node, AMQP_TEST_HOME: folder },
+      environment: {
+        AMQP_TEST_CONTROL: join(dirname(binary), 'rabbitmqctl'),
+        AMQP_TEST_NODE: node,
+        AMQP_TEST_HOME: folder,
+      },
       stop: () => end(child),
     }
   },

@@ -26,7 +26,7 @@ const CHECKS: readonly Step[] = [
 ]
 
 const SUITES: readonly Step[] = [
-  { name: 'Bun', command: ['bun', 'test'], count: countBun },
+  { name: 'Bun', command: ['bun', 'test', '--timeout', '30000'], count: countBun },
   { name: 'Node', command: ['vitest', 'run', '--project', 'node'], count: countVitest },
   { name: 'workerd', command: ['vitest', 'run', '--project', 'workerd'], count: countVitest },
 ]

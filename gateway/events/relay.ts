@@ -107,7 +107,7 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
   }
 
   /** Why the event is given up, or `undefined` when it has been delivered; rejects when it has to be tried again. */
-  async function publish({ id, event, address }: DueEvent): Promise<string | undefined> {
+  async function publish({ id, event, address }: Omit<DueEvent, 'committedAtMs'>): Promise<string | undefined> {
     metrics.count('sluice_events_published_total')
     try {
       if ((await publisher.publish(event, address)) === 'confirmed') return undefined

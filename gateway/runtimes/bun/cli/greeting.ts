@@ -8,23 +8,26 @@ export function greeting({ url, adminUrl }: RunningGateway, withShop: boolean): 
 
 const PRICING = 'http://127.0.0.1:9104'
 
+/** Every command is run as it stands by a test. */
 function tour(url: string): string {
   return `
 Try it from a second terminal:
 
-  1. One call, four services:
-     curl -si ${url}/products/1
+  1. One call, four services, one answer:
+       curl -si ${url}/products/MUG-001
 
   2. Sign in, place an order, watch it get confirmed:
-     TOKEN=$(curl -s ${url}/auth/token -H 'content-type: application/json' \\
-       -d '{"username":"alice","password":"alice"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-     curl -si ${url}/orders -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
-       -H "idempotency-key: order-$(date +%s)" -d '{"items":[{"sku":"1","quantity":2}]}'
-     curl -s ${url}/orders -H "authorization: Bearer $TOKEN"
+       TOKEN=$(curl -s ${url}/auth/token -H 'content-type: application/json' \\
+         -d '{"username":"alice","password":"alice"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+       curl -si ${url}/orders -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
+         -H "idempotency-key: $(date +%s%N)" -d '{"items":[{"sku":"MUG-001","quantity":2}]}'
+       curl -s ${url}/orders -H "authorization: Bearer $TOKEN"
 
-  3. Break pricing, see the fallback and the open circuit, mend it:
-     curl -s -X PUT ${PRICING}/_faults -d '{"errorRate":1,"status":503}'
-     for i in $(seq 40); do curl -s -o /dev/null ${url}/products/1; done; curl -si ${url}/products/1
-     curl -s -X PUT ${PRICING}/_faults -d '{}'
+  3. Break pricing: the page still comes, the circuit opens; mend it, and five seconds later the price is back:
+       curl -s -X PUT ${PRICING}/_faults -d '{"errorRate":1}'
+       for i in $(seq 40); do curl -s -o /dev/null ${url}/products/MUG-001; done
+       curl -si ${url}/products/MUG-001 | grep -i composition
+       curl -s -X PUT ${PRICING}/_faults -d '{}'
+       sleep 6; curl -si ${url}/products/MUG-001 | grep -i composition
 `
 }
