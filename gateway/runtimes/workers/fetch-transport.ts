@@ -1,0 +1,37 @@
+import type { CallBody } from '../../core/exchange.ts'
+import type { Transport } from '../../upstream/transport.ts'
+
+/** What workerd's `fetch` knows beyond the standard. */
+interface WorkerRequestInit extends RequestInit {
+  /** Leaves `Content-Encoding` alone: the body is what the upstream sent. */
+  readonly encodeResponseBody: 'manual'
+}
+
+/** Upstreams over workerd's `fetch`: bodies undecoded, redirects passed through. It passes no WebSockets on. */
+export const fetchTransport: Transport = {
+  send({ url, method, headers, body, signal }) {
+    const init: WorkerRequestInit = {
+      method,
+      headers,
+      body: withLength(body, headers),
+      signal,
+      redirect: 'manual',
+      encodeResponseBody: 'manual',
+    }
+    return fetch(url, init)
+  },
+  explain(error) {
+    const cause = error instanceof Error ? error.message : String(error)
+    return { kind: cause.startsWith(UNREADABLE) ? 'invalid-response' : 'unreachable', cause }
+  },
+}
+
+/** How workerd begins its word of a reply it could not read, which it does not tell from its own failures. */
+const UNREADABLE = 'internal error'
+
+/** A stream goes out chunked, whatever `Content-Length` says, unless workerd knows the length from the stream itself. */
+function withLength(body: CallBody, headers: Headers): CallBody {
+  const length = headers.get('content-length')
+  if (length === null || !(body instanceof ReadableStream)) return body
+  return body.pipeThrough(new FixedLengthStream(Number(length)))
+}
