@@ -1,9 +1,9 @@
-import { GatewayError } from './errors.ts'
+import { ClientGone, GatewayError } from './errors.ts'
 import type { CallBody } from './exchange.ts'
 
 /** The client's request body: streamed by default, read into memory only when a policy asks, never over the limit. */
 export interface IncomingBody {
-  /** Reads the whole body once and remembers it. Throws `body-too-large`. */
+  /** Reads the whole body once and remembers it. Throws `body-too-large`, or `ClientGone` when it breaks off. */
   bytes(): Promise<Uint8Array<ArrayBuffer>>
   /** The body as JSON; `undefined` when there is none. Throws `invalid-request`. */
   json(): Promise<unknown>
@@ -11,9 +11,9 @@ export interface IncomingBody {
   readonly parsed: unknown
   /** For forwarding: the bytes when they were read, else the stream itself, which can be taken once. */
   take(): CallBody
-  /** True while the gateway itself waits for the client to send. */
+  /** True while the client is waited for to send, whoever reads what it sends. */
   readonly isReading: boolean
-  /** Why a stream that was handed out broke off: the client sent too much. */
+  /** Why a stream that was handed out broke off: the client sent too much, or left. */
   readonly failure: Error | undefined
 }
 
@@ -27,6 +27,7 @@ export function createIncomingBody(request: Request, limitBytes: number): Incomi
   let buffered: Uint8Array<ArrayBuffer> | undefined
   let taken = false
   let parsed: unknown
+  let waiting = false
   let failure: Error | undefined
   const fail = (error: Error): Error => {
     failure = error
@@ -35,10 +36,15 @@ export function createIncomingBody(request: Request, limitBytes: number): Incomi
 
   const bytes = (): Promise<Uint8Array<ArrayBuffer>> => {
     if (taken) throw new TypeError('The request body was already forwarded as a stream')
-    read ??= collect(source, limitBytes, bodyTooLarge).then((all) => {
-      buffered = all
-      return all
-    })
+    read ??= collect(source, limitBytes, bodyTooLarge).then(
+      (all) => {
+        buffered = all
+        return all
+      },
+      (error: unknown) => {
+        throw error instanceof GatewayError ? error : fail(new ClientGone())
+      },
+    )
     return read
   }
 
@@ -58,10 +64,10 @@ export function createIncomingBody(request: Request, limitBytes: number): Incomi
       if (!source) return null
       if (taken) throw new TypeError('The request body can be streamed only once')
       taken = true
-      return declaredLength(request) === undefined ? limited(source, limitBytes, fail) : source
+      return watched(source, limitBytes, { fail, wait: (isWaiting) => (waiting = isWaiting) })
     },
     get isReading() {
-      return read !== undefined && buffered === undefined
+      return waiting || (read !== undefined && buffered === undefined)
     },
     get failure() {
       return failure
@@ -128,20 +134,44 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuff
   return all
 }
 
-function limited(
+interface Watcher {
+  fail(error: Error): Error
+  wait(isWaiting: boolean): void
+}
+
+/** Reads only when asked, so that a wait for the next chunk is the client's doing and not the upstream's. */
+function watched(
   source: ReadableStream<Uint8Array>,
   limitBytes: number,
-  fail: (error: Error) => Error,
+  { fail, wait }: Watcher,
 ): ReadableStream<Uint8Array> {
+  const reader = source.getReader()
   let size = 0
-  return source.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        size += chunk.byteLength
-        if (size > limitBytes) throw fail(bodyTooLarge(limitBytes))
-        controller.enqueue(chunk)
+  const next = async () => {
+    wait(true)
+    try {
+      return await reader.read()
+    } catch {
+      throw fail(new ClientGone())
+    } finally {
+      wait(false)
+    }
+  }
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await next()
+        if (done) return controller.close()
+        size += value.byteLength
+        if (size > limitBytes) {
+          reader.cancel().catch(() => {})
+          throw fail(bodyTooLarge(limitBytes))
+        }
+        controller.enqueue(value)
       },
-    }),
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
   )
 }
 

@@ -7,6 +7,8 @@ import type { Scope } from './scope.ts'
 export interface Client {
   /** Its address: the peer's, or what a trusted proxy says. Undefined where the runtime knows none. */
   readonly ip: string | undefined
+  /** Address of the socket's other end: the client's own, or the last proxy's. Undefined where the runtime knows none. */
+  readonly peer?: string | undefined
   /** True when the peer is a trusted proxy, so that its forwarding fields and request id are believed. */
   readonly trusted: boolean
   readonly protocol: 'http' | 'https'

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import type { ConfigFile } from '../config/schema.ts'
 import type { Client } from '../core/exchange.ts'
+import { isHost } from './host.ts'
 
 /** What the runtime knows of the connection a request came in on. */
 export interface Peer {
@@ -13,9 +14,11 @@ export type TrustRule = ConfigFile['server']['trust']
 /** Reads the client under the trust rule. By default nothing a client says about itself is believed. */
 export function createClientReader(rule: TrustRule): (request: Request, peer: Peer) => Client {
   if (rule === 'none') return (request, peer) => untrusted(request, peer)
-  if ('platform' in rule) return (request) => trusted(request, validIp(request.headers.get('cf-connecting-ip')))
+  if ('platform' in rule) {
+    return (request, peer) => trusted(request, peer, validIp(request.headers.get('cf-connecting-ip')))
+  }
   if ('hops' in rule) {
-    return (request, peer) => trusted(request, nthFromRight(forwardedFor(request), rule.hops) ?? peer.ip)
+    return (request, peer) => trusted(request, peer, nthFromRight(forwardedFor(request), rule.hops) ?? peer.ip)
   }
   const networks = rule.cidrs.map((cidr) => ipaddr.parseCIDR(cidr))
   const isTrusted = (ip: string | undefined) => ip !== undefined && ipaddr.isValid(ip) && matches(ip, networks)
@@ -23,7 +26,7 @@ export function createClientReader(rule: TrustRule): (request: Request, peer: Pe
     if (!isTrusted(peer.ip)) return untrusted(request, peer)
     const chain = forwardedFor(request)
     const client = chain.findLast((ip) => !isTrusted(ip)) ?? chain[0] ?? peer.ip
-    return trusted(request, validIp(client) ?? peer.ip)
+    return trusted(request, peer, validIp(client) ?? peer.ip)
   }
 }
 
@@ -35,17 +38,20 @@ function matches(ip: string, networks: Networks): boolean {
 }
 
 function untrusted(request: Request, { ip }: Peer): Client {
-  return { ip, trusted: false, protocol: protocolOf(request), host: request.headers.get('host') ?? '' }
+  return { ip, peer: ip, trusted: false, protocol: protocolOf(request), host: request.headers.get('host') ?? '' }
 }
 
-function trusted(request: Request, ip: string | undefined): Client {
+function trusted(request: Request, peer: Peer, ip: string | undefined): Client {
   const { headers } = request
   const protocol = headers.get('x-forwarded-proto')
+  const host = headers.get('x-forwarded-host')
   return {
     ip,
+    peer: peer.ip,
     trusted: true,
     protocol: protocol === 'https' || protocol === 'http' ? protocol : protocolOf(request),
-    host: headers.get('x-forwarded-host') ?? headers.get('host') ?? '',
+    // Many proxies hand on what a client wrote here.
+    host: host !== null && isHost(host) ? host : (headers.get('host') ?? ''),
   }
 }
 

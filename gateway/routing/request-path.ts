@@ -6,7 +6,8 @@ const UNRESERVED = /^[A-Za-z0-9._~-]$/
 /**
  * Brings a path into its one normal form (RFC 3986 §6.2.2): escapes of unreserved characters are undone, hex digits
  * are upper case, dot segments are resolved. What two parsers could read differently is refused: encoded slashes and
- * backslashes, backslashes, NUL and other control characters, empty segments in the middle, malformed escapes.
+ * backslashes, backslashes, NUL and other control characters, empty segments in the middle, malformed escapes and
+ * escapes that are not UTF-8 (overlong ones hide slashes from some decoders).
  */
 export function normalizePath(raw: string): NormalizedPath {
   if (PLAIN.test(raw)) return { path: raw }
@@ -27,6 +28,7 @@ export function normalizePath(raw: string): NormalizedPath {
     return UNRESERVED.test(character) ? character : encoded.toUpperCase()
   })
   if (refusal !== undefined) return { refusal }
+  if (!isUtf8(path)) return { refusal: 'The path is not UTF-8' }
   if (path.includes('//')) return { refusal: 'The path holds an empty segment' }
   return { path: resolveDots(path) }
 }
@@ -35,6 +37,15 @@ export function normalizePath(raw: string): NormalizedPath {
 const PLAIN = /^(?:\/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*\/?$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const CONTROL = /[\u0000-\u0020\u007f]/
+
+function isUtf8(path: string): boolean {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
+}
 
 function resolveDots(path: string): string {
   if (!path.includes('/.')) return path

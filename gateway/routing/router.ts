@@ -111,12 +111,7 @@ function readParams(pattern: readonly Segment[], segments: readonly string[]): R
   return params ?? NO_PARAMS
 }
 
-/** Exactly once. Normalisation has made sure that no encoded slash hides here; bad UTF-8 stays as it was sent. */
+/** Exactly once. Normalisation has made sure that no encoded slash hides here, and that it is UTF-8. */
 function decode(segment: string): string {
-  if (!segment.includes('%')) return segment
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
+  return segment.includes('%') ? decodeURIComponent(segment) : segment
 }

@@ -49,10 +49,11 @@ export function addGatewayFields(headers: Headers, exchange: Exchange): void {
   headers.set('x-request-id', exchange.id)
   headers.set('traceparent', trace.traceparent)
   if (trace.tracestate !== undefined) headers.set('tracestate', trace.tracestate)
-  if (client.ip !== undefined) headers.set('x-forwarded-for', appendTo(incoming?.get('x-forwarded-for'), client.ip))
+  const peer = client.peer ?? client.ip
+  if (peer !== undefined) headers.set('x-forwarded-for', appendTo(incoming?.get('x-forwarded-for'), peer))
   headers.set('x-forwarded-proto', client.protocol)
   if (client.host !== '') headers.set('x-forwarded-host', client.host)
-  headers.set('forwarded', appendTo(incoming?.get('forwarded'), forwardedElement(client)))
+  headers.set('forwarded', appendTo(incoming?.get('forwarded'), forwardedElement(client, peer)))
   exchange.outgoing.applyTo(headers)
 }
 
@@ -61,8 +62,8 @@ function appendTo(list: string | null | undefined, item: string): string {
 }
 
 /** RFC 7239 §4: IPv6 addresses and hosts with a port are quoted. */
-function forwardedElement({ ip, protocol, host }: Client): string {
-  const node = ip === undefined ? 'unknown' : ip.includes(':') ? `"[${ip}]"` : ip
+function forwardedElement({ protocol, host }: Client, peer: string | undefined): string {
+  const node = peer === undefined ? 'unknown' : peer.includes(':') ? `"[${peer}]"` : peer
   return `for=${node};proto=${protocol}${/^[\w.:[\]-]+$/.test(host) ? `;host="${host}"` : ''}`
 }
 
