@@ -47,7 +47,7 @@ describe('new-policy', () => {
     const lines = register(REGISTRY, policy)
       .split('\n')
       .filter((line) => /^ {2}\w+,$/.test(line))
-    expect(lines.map((line) => line.trim().replace(',', ''))).toEqual(order)
+    expect(lines.map((line) => line.trim().replace(',', ''))).toEqual([...order])
   })
 
   test.each([
