@@ -169,6 +169,11 @@ describe('mistakes in the options', () => {
       message: 'date',
     },
     {
+      name: 'are a day no calendar has',
+      given: { clients: { a: { keys: [{ hash, expires: '2027-13-01' }] } } },
+      message: 'date such as',
+    },
+    {
       name: 'are a client name for no header',
       given: { clients: { 'a\r\nb': { keys: [hash] } } },
       message: 'client name',

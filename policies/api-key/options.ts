@@ -3,17 +3,21 @@ import { headerName } from '../../gateway/config/fields.ts'
 import type { OptionMistake } from '../../gateway/core/policy.ts'
 
 const hash = z
-  .string()
+  .string({ error: 'expected "sha256:" and 64 hex digits' })
   .regex(/^sha256:[0-9a-f]{64}$/i, {
     error: 'expected "sha256:" and 64 hex digits; make it with: printf %s "$KEY" | sha256sum',
   })
   .transform((text) => text.toLowerCase())
 
+const MOMENT = 'expected a date such as "2027-01-31" or "2027-01-31T12:00:00Z"'
 const moment = z
-  .union([z.iso.datetime({ offset: true }), z.iso.date()], {
-    error: 'expected a date such as "2027-01-31" or "2027-01-31T12:00:00Z"',
+  .string({ error: MOMENT })
+  .regex(/^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2}))?$/, {
+    error: MOMENT,
+    abort: true,
   })
   .transform((text) => Date.parse(text))
+  .refine((at) => !Number.isNaN(at), { error: MOMENT })
 
 const keyWithExpiry = z.strictObject({
   hash: hash.describe('SHA-256 of the key, as "sha256:<64 hex digits>"'),

@@ -5,15 +5,32 @@ import type { RequiredClaims } from './access.ts'
 import { ALGORITHMS, isSymmetric } from './algorithms.ts'
 import { keyMistakes, staticKey } from './static-keys.ts'
 
+const name = z.string().min(1).max(1_024)
+const names = z.array(name).min(1).max(64)
+
 const oneOrMore = z
-  .union([z.string().min(1).max(1_024), z.array(z.string().min(1).max(1_024)).min(1).max(64)])
+  .union([name, names], { error: 'expected a text or a list of texts' })
   .transform((value) => (typeof value === 'string' ? [value] : value))
 
-const scalar = z.union([z.string().max(1_024), z.number(), z.boolean()])
+const ANY_AUDIENCE = 'expected a text, a list of texts, or false for anyone'
+const anyAudience = z
+  .boolean()
+  .refine((value) => !value, { error: ANY_AUDIENCE })
+  .transform((): false => false)
+
+const scalar = z.union([z.string().max(1_024), z.number(), z.boolean()], {
+  error: 'expected a value or a list of values',
+})
 const claimName = z.string().min(1).max(256)
 
 const requiredClaims = z
-  .union([z.array(claimName).max(64), z.record(claimName, z.union([scalar, z.array(scalar).min(1).max(64)]))])
+  .union([
+    z.array(claimName).max(64),
+    z.record(
+      claimName,
+      z.union([scalar, z.array(scalar).min(1).max(64)], { error: 'expected a value or a list of values' }),
+    ),
+  ])
   .transform((value): RequiredClaims => {
     if (Array.isArray(value)) return Object.fromEntries(value.map((name) => [name, []]))
     return Object.fromEntries(
@@ -51,7 +68,8 @@ export const options = z.strictObject({
     .describe('Keys written here instead of "jwks": public JWKs, PEMs, or shared secrets'),
   issuer: oneOrMore.describe('Accepted "iss", exactly as the issuer writes it; one or a list'),
   audience: z
-    .union([z.literal(false), oneOrMore])
+    .union([name, names, anyAudience], { error: ANY_AUDIENCE })
+    .transform((value) => (typeof value === 'string' ? [value] : value))
     .describe('Accepted "aud", one or a list; false takes tokens that were issued for anyone'),
   algorithms: z
     .array(z.enum(ALGORITHMS))

@@ -6,8 +6,8 @@ import { type KeySet, loadOnce, type VerificationKey } from './key-set.ts'
 import { weaknessOf } from './secrets.ts'
 
 const encoded = z
-  .string()
-  .max(8_192)
+  .string({ error: 'expected base64url text, as in a JWK' })
+  .max(8_192, { error: 'expected at most 8192 characters' })
   .regex(/^[A-Za-z0-9_-]+$/, { error: 'expected base64url without padding, as in a JWK' })
 
 /** One entry of `keys`: a public JWK written as it is, a PEM, or a shared secret. */
