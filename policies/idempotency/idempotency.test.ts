@@ -4,7 +4,6 @@ import { createMemoryStore } from '../../gateway/services/store/memory-store.ts'
 import { createTestGateway, type ScriptedUpstream, type TestGatewayOptions } from '../../tests/support/gateway.ts'
 import { until } from '../../tests/support/real-time.ts'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
-import idempotency from './index.ts'
 
 /** Each order gets the next number, so that a second execution shows. */
 function orders(status = 201): ScriptedUpstream {
@@ -14,7 +13,6 @@ function orders(status = 201): ScriptedUpstream {
 
 function gatewayWith(options: unknown = {}, { services, ...rest }: TestGatewayOptions = {}) {
   return createTestGateway({
-    register: [idempotency],
     policies: [{ idempotency: options }],
     upstream: orders(),
     ...rest,

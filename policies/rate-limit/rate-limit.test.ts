@@ -8,7 +8,6 @@ import { StoreUnavailable } from '../../gateway/core/store.ts'
 import { createMemoryLimiters } from '../../gateway/services/limiters/memory-limiters.ts'
 import { createTestGateway, type TestGatewayOptions } from '../../tests/support/gateway.ts'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
-import rateLimit from './index.ts'
 
 /** Stands in for authentication: the caller is who the header says. */
 const signIn = definePolicy({
@@ -25,7 +24,7 @@ const signIn = definePolicy({
 })
 
 const gatewayWith = (policies: readonly unknown[], options: TestGatewayOptions = {}) =>
-  createTestGateway({ register: [rateLimit, signIn], policies, ...options })
+  createTestGateway({ register: [signIn], policies, ...options })
 
 type Gateway = Awaited<ReturnType<typeof gatewayWith>>
 
@@ -246,6 +245,16 @@ describe('rate-limit', () => {
       expect(await response.json()).toMatchObject({ type: 'urn:sluice:problem:overloaded' })
       expect(gateway.upstreamRequests).toHaveLength(0)
     })
+  })
+
+  test('limits a storm of wrong credentials when it stands before the policy that checks them', async () => {
+    const clients = { shop: { keys: [{ hash: `sha256:${'a'.repeat(64)}` }] } }
+    const gateway = await gatewayWith([{ 'rate-limit': { limit: 2, window: '1m' } }, { 'api-key': { clients } }])
+    const guesses = ['one', 'two', 'three', 'four']
+    const all: number[] = []
+    for (const key of guesses) all.push(...(await statuses(gateway, 1, { headers: { 'x-api-key': key } })))
+    expect(all).toEqual([401, 401, 429, 429])
+    expect(gateway.upstreamRequests).toHaveLength(0)
   })
 
   test('writes its decision to the log', async () => {
