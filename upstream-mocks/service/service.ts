@@ -118,6 +118,7 @@ function listen({ name, host, port, fetch }: Listening): Bun.Server<undefined> {
       port,
       fetch,
       development: false,
+      reusePort: false,
       // The longest Bun allows: a service told to hang must outlast every timeout of its callers.
       idleTimeout: 255,
       maxRequestBodySize: 2 * MAX_BODY_BYTES,

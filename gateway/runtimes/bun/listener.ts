@@ -32,6 +32,8 @@ export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, creat
   return Bun.serve<Joined>({
     hostname: host,
     port,
+    // Two gateways on one port would share its traffic without a word.
+    reusePort: false,
     idleTimeout: Math.min(LONGEST_IDLE_SECONDS, Math.max(SHORTEST_IDLE_SECONDS, Math.ceil(idleMs / 1_000))),
     // The gateway's own limit answers with a problem; Bun's would answer with an empty 413.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,

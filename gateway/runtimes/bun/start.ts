@@ -88,7 +88,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     })
     const adminHost = plan.server.admin.host
     const adminListener = bind('server.admin.port', adminHost, options.adminPort ?? plan.server.admin.port, (port) =>
-      Bun.serve({ hostname: adminHost, port, fetch: (request) => admin.fetch(request) }),
+      Bun.serve({ hostname: adminHost, port, reusePort: false, fetch: (request) => admin.fetch(request) }),
     )
     cleanUps.push(() => adminListener.stop(true))
     const watcher = watchConfig(config, load, log, metrics, (next) => {
