@@ -130,10 +130,26 @@ describe('headers, towards the client', () => {
   })
 
   test('changes responses whose fields the runtime has frozen', async () => {
-    const frozen = () => Response.redirect('http://upstream.test/next', 307)
-    const response = await (await headers({ response: { set: { 'x-a': 'b' }, remove: ['location'] } }, frozen)).fetch(
-      '/x/7',
-    )
+    const elsewhere = definePolicy({
+      name: 'elsewhere',
+      at: 'route',
+      ends: true,
+      options: z.strictObject({}),
+      create: () => async () => Response.redirect('http://elsewhere.test/', 307),
+    })
+    const gateway = await createTestGateway({
+      register: [elsewhere],
+      config: JSON.stringify({
+        version: 1,
+        routes: {
+          route: {
+            path: '/x',
+            policies: [{ headers: { response: { set: { 'x-a': 'b' }, remove: ['location'] } } }, 'elsewhere'],
+          },
+        },
+      }),
+    })
+    const response = await gateway.fetch('/x')
     expect(response.status).toBe(307)
     expect(response.headers.get('x-a')).toBe('b')
     expect(response.headers.has('location')).toBe(false)
