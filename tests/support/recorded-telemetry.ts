@@ -1,4 +1,5 @@
-import type { Logger, Metrics } from '../../gateway/core/telemetry.ts'
+import { METRICS } from '../../gateway/core/metrics.ts'
+import type { Labels, Logger, Metrics } from '../../gateway/core/telemetry.ts'
 
 /** A logger and metrics that remember. */
 export interface RecordedTelemetry {
@@ -23,10 +24,24 @@ export function recordTelemetry(): RecordedTelemetry {
     lines,
     log: { info: record('info'), warn: record('warn'), error: record('error') },
     metrics: {
-      count: (name, _labels, by = 1) => void values.set(name, (values.get(name) ?? 0) + by),
-      gauge: (name, value) => void values.set(name, value),
-      observe: () => {},
+      count(name, labels, by = 1) {
+        assertDeclared(name, 'counter', labels)
+        values.set(name, (values.get(name) ?? 0) + by)
+      },
+      gauge(name, value, labels) {
+        assertDeclared(name, 'gauge', labels)
+        values.set(name, value)
+      },
+      observe: (name, _seconds, labels) => assertDeclared(name, 'histogram', labels),
     },
     valueOf: (name) => values.get(name) ?? 0,
   }
+}
+
+/** As strict as the real metrics: what is not in the table fails the test that used it. */
+function assertDeclared(name: string, kind: string, labels: Labels = {}): void {
+  const declared = METRICS[name]
+  if (declared?.kind !== kind) throw new TypeError(`${name} is not declared as a ${kind} in gateway/core/metrics.ts`)
+  const unknown = Object.keys(labels).filter((label) => !declared.labels.includes(label))
+  if (unknown.length > 0) throw new TypeError(`${name} has no label ${unknown.join(', ')}`)
 }
