@@ -1,13 +1,13 @@
-import type { z } from 'zod'
 import type { Policy } from '../core/policy.ts'
-import { parseRoutePath, type RoutePath, shapeOf } from '../routing/route-path.ts'
+import { parseRoutePath } from '../routing/route-path.ts'
+import { crossMistakes, type Mounted, readable } from './cross-checks.ts'
 import { type ConfigDocument, parseConfigDocument } from './document.ts'
 import { type Environment, emptyEnvironment } from './environment.ts'
 import { check, type DataMistake } from './issues.ts'
-import { ConfigError, didYouMean } from './mistake.ts'
+import { ConfigError } from './mistake.ts'
 import type { Plan, RoutePlan, UpstreamPlan, VersionPlan } from './plan.ts'
-import { type MountedList, mountList, type PolicyNames } from './policies.ts'
-import { type ConfigFile, configSchema, METHODS, routeSchema, upstreamSchema } from './schema.ts'
+import { mountList, type PolicyNames } from './policies.ts'
+import { type ConfigFile, configSchema } from './schema.ts'
 
 export interface LoadOptions {
   /** Name shown in mistakes. */
@@ -55,36 +55,6 @@ function mapping(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }
 
-/** The upstreams and routes that are well-formed on their own, so that what they say of each other is checked too. */
-interface Readable {
-  readonly upstreams: Readonly<Record<string, ConfigFile['upstreams'][string]>>
-  readonly routes: Readonly<Record<string, ConfigFile['routes'][string]>>
-  /** Every upstream that is written down, broken ones included. */
-  readonly upstreamNames: readonly string[]
-}
-
-function readable({ upstreams, routes }: RawSections): Readable {
-  return {
-    upstreams: parseEach(upstreams, upstreamSchema),
-    routes: parseEach(routes, routeSchema),
-    upstreamNames: Object.keys(upstreams),
-  }
-}
-
-function parseEach<Schema extends z.ZodType>(
-  entries: Readonly<Record<string, unknown>>,
-  schema: Schema,
-): Record<string, z.output<Schema>> {
-  return Object.fromEntries(
-    Object.entries(entries).flatMap(([name, entry]) => {
-      const parsed = schema.safeParse(entry)
-      return parsed.success ? [[name, parsed.data]] : []
-    }),
-  )
-}
-
-type Mounted = ReadonlyMap<string, MountedList>
-
 function mountUpstreams({ upstreams }: RawSections, names: PolicyNames): Mounted {
   const known = Object.keys(upstreams)
   return mapEntries(upstreams, (name, raw) => {
@@ -131,111 +101,6 @@ function unusedListMistakes(raw: RawSections, names: PolicyNames): DataMistake[]
         ({ message }) => !message.includes(' needs the '),
       )
     })
-}
-
-function crossMistakes(config: Readable, upstreams: Mounted, routes: Mounted): DataMistake[] {
-  return [
-    ...Object.entries(config.upstreams).flatMap(([name, upstream]) =>
-      versionMistakes(name, upstream, upstreams.get(name)),
-    ),
-    ...Object.entries(config.routes).flatMap(([name, route]) => endMistakes(name, route, config, routes.get(name))),
-    ...conflictMistakes(config),
-  ]
-}
-
-function versionMistakes(
-  name: string,
-  { versions }: ConfigFile['upstreams'][string],
-  mounted?: MountedList,
-): DataMistake[] {
-  if (!versions) return []
-  const path = ['upstreams', name, 'versions']
-  if (Object.keys(versions).length === 0) return [{ path, message: 'expected at least one version' }]
-  const chooses = mounted?.mounts.some(({ policy }) => policy.at === 'upstream' && policy.choosesVersion)
-  if (chooses || Object.keys(versions).length === 1 || (mounted?.mistakes.length ?? 0) > 0) return []
-  return [
-    { path, message: 'nothing chooses among the versions: add a gray-release policy to this upstream', atKey: true },
-  ]
-}
-
-function endMistakes(
-  name: string,
-  route: ConfigFile['routes'][string],
-  { upstreamNames }: Readable,
-  mounted?: MountedList,
-): DataMistake[] {
-  const path = ['routes', name]
-  const end = mounted?.mounts.find(({ policy }) => policy.at === 'route' && policy.ends)?.policy.name
-  const { upstream } = route
-  const mistakes: DataMistake[] = []
-  if (!upstream) {
-    if (end === undefined && (mounted?.mistakes.length ?? 0) === 0) {
-      mistakes.push({
-        path,
-        message: 'the route leads nowhere: give it an upstream, or a policy that ends the chain',
-        atKey: true,
-      })
-    }
-    return mistakes
-  }
-  if (end !== undefined)
-    mistakes.push({
-      path: [...path, 'upstream'],
-      message: `the upstream is never reached: "${end}" ends the chain`,
-      atKey: true,
-    })
-  if (!upstreamNames.includes(upstream.name)) {
-    const at = [...path, 'upstream', 'name']
-    mistakes.push({
-      path: at,
-      message: `unknown upstream "${upstream.name}"${didYouMean(upstream.name, upstreamNames)}`,
-    })
-  }
-  const { params } = parseRoutePath(route.path)
-  for (const { root, path: inner, source } of 'path' in upstream ? (upstream.path?.references ?? []) : []) {
-    const [parameter = ''] = inner
-    const at = [...path, 'upstream', 'path']
-    if (root === 'parts' || root === 'response' || root === 'body') {
-      mistakes.push({
-        path: at,
-        message: `"${source}" has no value here: a path may read the request but not its body`,
-      })
-    } else if (root === 'params' && !params.includes(parameter)) {
-      mistakes.push({
-        path: at,
-        message: `unknown parameter "${parameter}" in "${source}"${didYouMean(parameter, params)}`,
-      })
-    }
-  }
-  return mistakes
-}
-
-function conflictMistakes({ routes }: Readable): DataMistake[] {
-  const mistakes: DataMistake[] = []
-  const claimed = new Map<string, string>()
-  for (const [name, route] of Object.entries(routes)) {
-    const path = parseRoutePath(route.path)
-    const repeated = path.params.find((param, i) => path.params.indexOf(param) !== i)
-    if (repeated !== undefined)
-      mistakes.push({ path: ['routes', name, 'path'], message: `the parameter "${repeated}" stands twice` })
-    const other = (route.methods ?? METHODS)
-      .map((method) => claim(claimed, method, path, name))
-      .find((found) => found !== undefined)
-    if (other !== undefined) {
-      mistakes.push({
-        path: ['routes', name, 'path'],
-        message: `"${route.path}" answers the same requests as route "${other}" (${routes[other]?.path})`,
-      })
-    }
-  }
-  return mistakes
-}
-
-function claim(claimed: Map<string, string>, method: string, path: RoutePath, name: string): string | undefined {
-  const key = `${method} ${shapeOf(path)}`
-  const owner = claimed.get(key)
-  if (owner === undefined) claimed.set(key, name)
-  return owner
 }
 
 /** Gives every mistake its place; the same one found through several routes is told once. */
