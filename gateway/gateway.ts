@@ -1,7 +1,7 @@
 import type { Plan } from './config/plan.ts'
-import { ClientGone, GatewayError, toProblem } from './core/errors.ts'
-import type { Exchange, Tunnel } from './core/exchange.ts'
-import type { ExchangeRecord } from './core/record.ts'
+import { editResponse } from './core/edit-response.ts'
+import { ClientGone, clientClosedRequest, type FailureCode, GatewayError, toProblem } from './core/errors.ts'
+import type { Client, Exchange, Tunnel } from './core/exchange.ts'
 import type { Services, UpstreamServices } from './core/services.ts'
 import { recordAnswer, serverTiming } from './entry/access-log.ts'
 import { createClientReader, type Peer } from './entry/client.ts'
@@ -9,7 +9,7 @@ import { createExchange } from './entry/exchange.ts'
 import { checkDeclaredBody, checkRequest, type Target } from './entry/request-checks.ts'
 import { readTrace } from './entry/trace.ts'
 import { createRoutes, type Route } from './routes.ts'
-import { createRouter } from './routing/router.ts'
+import { createRouter, type Match, type Router } from './routing/router.ts'
 import type { Transport } from './upstream/transport.ts'
 import { createUpstreams } from './upstream/upstreams.ts'
 
@@ -39,48 +39,99 @@ export interface GatewayParts {
 const REQUEST_ID = /^[A-Za-z0-9_.-]{1,128}$/
 const VIA = '1.1 sluice'
 
+/** One request from its arrival to its log line; filled in as more becomes known. */
+interface Visit {
+  readonly request: Request
+  readonly connection: Connection
+  readonly startedAt: number
+  readonly id: string
+  readonly client: Client
+  target?: Target
+  exchange?: Exchange
+  /** True once a WebSocket was accepted: the response is not what the client sees. */
+  switched: boolean
+  failure?: FailureCode
+}
+
 /** Compiles a checked configuration into a gateway. Everything that can be done ahead of a request happens here. */
 export function createGateway(plan: Plan, { services: given, transport }: GatewayParts): Gateway {
-  const upstreams = createUpstreams(plan, transport, given)
-  const services: Services = { ...given, upstreams }
+  const services: Services = { ...given, upstreams: createUpstreams(plan, transport, given) }
   const { clock, createId, random, log, metrics } = services
-  const router = createRouter(createRoutes(plan, services))
-  const readClient = createClientReader(plan.server.trust)
-  const { limits } = plan.server
-  const checks = {
-    headers: limits.headers,
-    headerCount: limits['header-count'],
-    url: limits.url,
-  }
+  const { limits, trust } = plan.server
+  const findRoute = createRouteFinder(createRouter(createRoutes(plan, services)))
+  const readClient = createClientReader(trust)
+  const requestLimits = { headers: limits.headers, headerCount: limits['header-count'], url: limits.url }
   let inFlight = 0
 
-  const background = (work: Promise<unknown>) => {
+  const waitUntil = (work: Promise<unknown>) => {
     work.catch((error: unknown) => log.error('background work failed', { error: String(error) }))
   }
 
-  function findRoute(request: Request, { path }: Target) {
-    const wanted = request.method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null
-    const preflight = wanted === null ? undefined : router.match(wanted, path)
-    const match =
-      preflight?.kind === 'found' && preflight.route.preflight ? preflight : router.match(request.method, path)
-    if (match.kind === 'found') return match
-    if (match.kind === 'not-found') throw new GatewayError('route-not-found')
-    throw new GatewayError('method-not-allowed', { headers: { allow: match.allow.join(', ') } })
+  function arrive(request: Request, connection: Connection): Visit {
+    const client = readClient(request, connection)
+    const told = client.trusted ? request.headers.get('x-request-id') : null
+    const id = told !== null && REQUEST_ID.test(told) ? told : createId()
+    return { request, connection, startedAt: clock.now(), id, client, switched: false }
+  }
+
+  /** From the door to the pipeline. Throws what the door refuses. */
+  function admit(visit: Visit): Promise<Response> {
+    if (inFlight > limits.concurrency) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
+    const { request, connection, id, client, startedAt } = visit
+    const target = checkRequest(request, requestLimits)
+    visit.target = target
+    const { route, params } = findRoute(request, target.path)
+    checkDeclaredBody(request, route.bodyLimit)
+    const controller = new AbortController()
+    abortWhenGone(controller, connection.gone)
+    const exchange = createExchange({
+      request,
+      id,
+      route: route.name,
+      ...target,
+      params,
+      client,
+      trace: readTrace(request.headers, random),
+      bodyLimit: route.bodyLimit,
+      signal: controller.signal,
+      deadline: startedAt + route.timeoutMs,
+      upgrade: acceptTunnel(visit),
+      waitUntil: connection.waitUntil ?? waitUntil,
+    })
+    visit.exchange = exchange
+    return run(exchange, route, controller)
   }
 
   async function run(exchange: Exchange, route: Route, controller: AbortController): Promise<Response> {
     const cancelDeadline = clock.after(route.timeoutMs, () => controller.abort(deadlinePassed(exchange)))
     try {
+      // A policy or an upstream that ignores the signal must not keep the client waiting.
       return await Promise.race([route.handle(exchange), aborted(controller.signal)])
     } catch (error) {
-      const failure = error instanceof GatewayError ? error.code : 'client-gone'
-      exchange.record.failure = failure
-      // Calls that have not noticed yet are logged as they will end.
-      for (const call of exchange.record.calls) if (call.durationMs === undefined) call.failure = failure
-      return error instanceof ClientGone ? new Response(null, { status: 499 }) : toProblem(error, exchange.id)
+      return answerAbort(error, exchange)
     } finally {
       cancelDeadline()
     }
+  }
+
+  function refuse(visit: Visit, error: unknown): Response {
+    if (error instanceof GatewayError) visit.failure = error.code
+    else log.error('unexpected error', { id: visit.id, error: error instanceof Error ? error.stack : String(error) })
+    return toProblem(error, visit.id)
+  }
+
+  function leave(visit: Visit, response: Response): Response {
+    const { request, id, client, target, exchange, switched, failure } = visit
+    const durationMs = clock.now() - visit.startedAt
+    const record = exchange?.record ?? { calls: [], policies: {}, ...(failure && { failure }) }
+    const status = switched ? 101 : response.status
+    recordAnswer(
+      { request, id, status, durationMs, clientIp: client.ip, path: target?.path, exchange, record },
+      log,
+      metrics,
+    )
+    const wantsTiming = client.trusted && request.headers.has('x-server-timing')
+    return stamp(response, id, wantsTiming ? serverTiming(durationMs, record.calls) : undefined)
   }
 
   return {
@@ -89,71 +140,43 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
     },
 
     async fetch(request, connection = {}) {
-      const startedAt = clock.now()
-      const client = readClient(request, connection)
-      const given = client.trusted ? request.headers.get('x-request-id') : null
-      const id = given !== null && REQUEST_ID.test(given) ? given : createId()
-      let target: Target | undefined
-      let exchange: Exchange | undefined
-      let response: Response
-      let switched = false
-      const upgrade = connection.upgrade
-      const refusal: ExchangeRecord = { calls: [], policies: {} }
+      const visit = arrive(request, connection)
       inFlight++
       try {
-        if (inFlight > limits.concurrency) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
-        target = checkRequest(request, checks)
-        const { route, params } = findRoute(request, target)
-        checkDeclaredBody(request, route.bodyLimit)
-        const controller = new AbortController()
-        connection.gone?.addEventListener('abort', () => controller.abort(new ClientGone()), { once: true })
-        exchange = createExchange({
-          request,
-          id,
-          route: route.name,
-          ...target,
-          params,
-          client,
-          trace: readTrace(request.headers, random),
-          bodyLimit: route.bodyLimit,
-          signal: controller.signal,
-          deadline: startedAt + route.timeoutMs,
-          upgrade:
-            upgrade &&
-            ((tunnel) => {
-              switched = true
-              upgrade(tunnel)
-            }),
-          waitUntil: connection.waitUntil ?? background,
-        })
-        response = await run(exchange, route, controller)
+        return leave(visit, await admit(visit))
       } catch (error) {
-        if (error instanceof GatewayError) refusal.failure = error.code
-        else log.error('unexpected error', { id, error: error instanceof Error ? error.stack : String(error) })
-        response = toProblem(error, id)
+        return leave(visit, refuse(visit, error))
       } finally {
         inFlight--
       }
-      const durationMs = clock.now() - startedAt
-      const record = exchange?.record ?? refusal
-      recordAnswer(
-        {
-          request,
-          id,
-          status: switched ? 101 : response.status,
-          durationMs,
-          clientIp: client.ip,
-          path: target?.path,
-          exchange,
-          record,
-        },
-        log,
-        metrics,
-      )
-      const timing =
-        client.trusted && request.headers.has('x-server-timing') ? serverTiming(durationMs, record.calls) : undefined
-      return stamp(response, id, timing)
     },
+  }
+}
+
+/** Finds the route that answers; a CORS preflight is answered by the route it asks about. Throws 404 and 405. */
+function createRouteFinder(router: Router<Route>) {
+  return (request: Request, path: string): Extract<Match<Route>, { kind: 'found' }> => {
+    const wanted = request.method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null
+    const preflight = wanted === null ? undefined : router.match(wanted, path)
+    if (preflight?.kind === 'found' && preflight.route.preflight) return preflight
+    const match = router.match(request.method, path)
+    if (match.kind === 'found') return match
+    if (match.kind === 'not-found') throw new GatewayError('route-not-found')
+    throw new GatewayError('method-not-allowed', { headers: { allow: match.allow.join(', ') } })
+  }
+}
+
+function abortWhenGone(controller: AbortController, gone: AbortSignal | undefined): void {
+  if (gone?.aborted) controller.abort(new ClientGone())
+  else gone?.addEventListener('abort', () => controller.abort(new ClientGone()), { once: true })
+}
+
+function acceptTunnel(visit: Visit): Exchange['upgrade'] {
+  const { upgrade } = visit.connection
+  if (!upgrade) return undefined
+  return (tunnel) => {
+    visit.switched = true
+    upgrade(tunnel)
   }
 }
 
@@ -170,16 +193,19 @@ function aborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** Marks a response as the gateway's. Responses made by `Response.redirect` and the like cannot be changed, so they are copied. */
+/** The client left or the time was up before the pipeline noticed; its unfinished calls are logged as they will end. */
+function answerAbort(error: unknown, { id, record }: Exchange): Response {
+  record.failure = error instanceof GatewayError ? error.code : 'client-gone'
+  for (const call of record.calls) if (call.durationMs === undefined) call.failure = record.failure
+  return error instanceof ClientGone ? clientClosedRequest() : toProblem(error, id)
+}
+
+/** Marks a response as the gateway's. */
 function stamp(response: Response, id: string, timing: string | undefined): Response {
-  try {
-    const { headers } = response
+  return editResponse(response, (headers) => {
     headers.set('x-request-id', id)
     const via = headers.get('via')
     headers.set('via', via === null ? VIA : `${via}, ${VIA}`)
     if (timing !== undefined) headers.append('server-timing', timing)
-    return response
-  } catch {
-    return stamp(new Response(response.body, response), id, timing)
-  }
+  })
 }

@@ -1,5 +1,5 @@
 import type { Mount, Plan, RoutePlan } from './config/plan.ts'
-import { ClientGone, GatewayError, toProblem } from './core/errors.ts'
+import { ClientGone, clientClosedRequest, GatewayError, toProblem } from './core/errors.ts'
 import type { Exchange } from './core/exchange.ts'
 import { type Handler, type Middleware, pipeline } from './core/pipeline.ts'
 import type { Services, UpstreamHandler } from './core/services.ts'
@@ -19,7 +19,11 @@ export function createRoutes(plan: Plan, services: Services): Route[] {
   const recover = (error: unknown, exchange: Exchange) => answerFailure(error, exchange, services)
   return plan.routes.map((route) => ({
     ...route,
-    handle: pipeline(route.mounts.map((mount) => mountRoutePolicy(mount, services)), terminalOf(route, plan, forwardable, services), recover),
+    handle: pipeline(
+      route.mounts.map((mount) => mountRoutePolicy(mount, services)),
+      terminalOf(route, plan, forwardable, services),
+      recover,
+    ),
     preflight: route.mounts.some(({ policy }) => policy.at === 'route' && policy.preflight),
   }))
 }
@@ -71,27 +75,34 @@ function acceptHandshake(request: Request, passesWebSockets: boolean): void {
   checkHandshake(request)
 }
 
-function proxy(exchange: Exchange, call: UpstreamHandler, headers: Headers, path: string, websocket: boolean): Promise<Response> {
+function proxy(
+  exchange: Exchange,
+  call: UpstreamHandler,
+  headers: Headers,
+  path: string,
+  websocket: boolean,
+): Promise<Response> {
   const { method } = exchange.request
   const body = method === 'GET' || method === 'HEAD' ? null : exchange.body.take()
   if (body === null && (method === 'GET' || method === 'HEAD')) headers.delete('content-length')
   return call(exchange, { method, path, headers, body, websocket })
 }
 
-/** Status for a client that has left; nobody reads it but the log (nginx's number). */
-const CLIENT_CLOSED_REQUEST = 499
-
 function answerFailure(error: unknown, exchange: Exchange, { log }: Services): Response {
   const { record, id } = exchange
   if (error instanceof ClientGone) {
     record.failure = 'client-gone'
-    return new Response(null, { status: CLIENT_CLOSED_REQUEST })
+    return clientClosedRequest()
   }
   if (error instanceof GatewayError) {
     record.failure = error.code
   } else {
     record.failure = 'internal-error'
-    log.error('unexpected error', { id, route: exchange.route, error: error instanceof Error ? error.stack : String(error) })
+    log.error('unexpected error', {
+      id,
+      route: exchange.route,
+      error: error instanceof Error ? error.stack : String(error),
+    })
   }
   return toProblem(error, id)
 }

@@ -66,6 +66,11 @@ export class ClientGone extends Error {
   }
 }
 
+/** Answers a client that has left: nobody reads it but the log, which shows nginx's number for it. */
+export function clientClosedRequest(): Response {
+  return new Response(null, { status: 499 })
+}
+
 /** Renders an error as an RFC 9457 problem; whatever is not a `GatewayError` becomes `internal-error` and says nothing. */
 export function toProblem(error: unknown, instance: string): Response {
   const failure = error instanceof GatewayError ? error : new GatewayError('internal-error', { cause: error })

@@ -10,6 +10,7 @@ import { createMemoryStore } from '../../services/store/memory-store.ts'
 import { createRedisScripts, type Scripts } from '../../services/store/redis-scripts.ts'
 import { createRedisStore } from '../../services/store/redis-store.ts'
 import { createUpstashScripts } from '../../services/store/upstash-scripts.ts'
+import { watchConnection } from '../../services/store/watch-connection.ts'
 
 /** Where counters and records live, with the connection behind it. */
 export interface StoreConnection {
@@ -25,7 +26,7 @@ export function connectStore(url: string, clock: Clock, log: Logger): StoreConne
   if (url === 'memory:') {
     return { store: createMemoryStore({ clock }), limiters: local, check: async () => inOrder(true), close: () => {} }
   }
-  const { scripts, isUp, close } = url === 'upstash:' ? connectUpstash() : connectRedis(url, log)
+  const { scripts, isUp, close } = url === 'upstash:' ? connectUpstash() : connectRedis(url, clock, log)
   return {
     store: createRedisStore({ scripts, clock }),
     limiters: createUpstashLimiters({ scripts, clock, local }),
@@ -46,12 +47,15 @@ interface Connection {
 }
 
 const LONGEST_PAUSE_MS = 2_000
+const MOST_WAITING_COMMANDS = 1_000
 
-function connectRedis(url: string, log: Logger): Connection {
+function connectRedis(url: string, clock: Clock, log: Logger): Connection {
   const client = createClient({
     url,
     // A request must hear at once that the store is away, not wait in a queue.
     disableOfflineQueue: true,
+    // Nor pile up behind a connection on which nothing comes back.
+    commandsQueueMaxLength: MOST_WAITING_COMMANDS,
     socket: {
       connectTimeout: 2_000,
       reconnectStrategy: (retries) => Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(retries, 6)),
@@ -67,10 +71,21 @@ function connectRedis(url: string, log: Logger): Connection {
     told = false
   })
   client.connect().catch(() => {})
+  const endWatch = watchConnection({
+    clock,
+    ping: () => client.sendCommand(['PING']),
+    replace() {
+      client.destroy()
+      client.connect().catch(() => {})
+    },
+  })
   return {
     scripts: createRedisScripts({ sendCommand: (command) => client.sendCommand([...command]) }),
     isUp: () => client.isReady,
-    close: () => client.destroy(),
+    close() {
+      endWatch()
+      client.destroy()
+    },
   }
 }
 
