@@ -20,14 +20,9 @@ export const fetchTransport: Transport = {
     }
     return fetch(url, init)
   },
-  explain(error) {
-    const cause = error instanceof Error ? error.message : String(error)
-    return { kind: cause.startsWith(UNREADABLE) ? 'invalid-response' : 'unreachable', cause }
-  },
+  /** workerd has one message for everything from a refused connection to a reply it could not read. */
+  explain: (error) => ({ kind: 'unreachable', cause: error instanceof Error ? error.message : String(error) }),
 }
-
-/** How workerd begins its word of a reply it could not read, which it does not tell from its own failures. */
-const UNREADABLE = 'internal error'
 
 /** A stream goes out chunked, whatever `Content-Length` says, unless workerd knows the length from the stream itself. */
 function withLength(body: CallBody, headers: Headers): CallBody {

@@ -47,13 +47,16 @@ export function createWorker(config: string, bindings: Bindings): Worker {
         log.error('gateway cannot be compiled', { id, error: error instanceof Error ? error.stack : String(error) })
         return toProblem(error, id)
       }
-      const response = await gateway.fetch(request, {
+      const answer = gateway.fetch(request, {
         // Cloudflare is the other end of the connection and sets this field itself, whatever the client sent.
         ip: request.headers.get('cf-connecting-ip') ?? undefined,
+        // Told on Cloudflare; workerd on one's own machine keeps it to itself, and the route's timeout ends the request.
         gone: request.signal,
         waitUntil: (work) => context.waitUntil(work),
       })
-      return asEncoded(response)
+      // A client that leaves ends its request on the spot, and nothing would be released, counted or logged.
+      context.waitUntil(answer)
+      return asEncoded(await answer)
     },
   }
 }
