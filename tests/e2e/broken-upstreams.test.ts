@@ -87,7 +87,7 @@ describe('an upstream that cannot be reached', () => {
   for (const [path, cause] of [
     ['/refusing', 'ECONNREFUSED'],
     ['/unknown', 'ENOTFOUND'],
-    ['/plain-text', /SSL|TLS|ECONN/],
+    ['/plain-text', /SSL|TLS|EPROTO/],
   ] as const) {
     test(`is answered for with 502, and only the log says why: ${path}`, async () => {
       const reply = await scene.get(path)
