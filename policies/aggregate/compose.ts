@@ -36,7 +36,7 @@ export async function compose(
   const whole = AbortSignal.any([exchange.signal, stop.signal])
   const byName = new Map(parts.map((part) => [part.name, part]))
   const running = new Map<string, Promise<Outcome>>()
-  const values: Record<string, unknown> = Object.create(null)
+  const values: Record<string, unknown> = {}
   const scope = extendScope(exchange.scope, { parts: values })
   let decider: Failed | undefined
 
@@ -49,7 +49,7 @@ export async function compose(
 
   async function run(part: Part): Promise<Outcome> {
     const outcome = await settle(part)
-    if (outcome.kind === 'failed' && part.required && outcome.failure.reason !== 'cancelled') {
+    if (outcome.kind === 'failed' && part.required) {
       decider ??= outcome
       stop.abort(new Decided())
     }

@@ -56,14 +56,13 @@ export function inputFailure(part: string, { code, retryAfter }: PartFailure): P
 }
 
 /**
- * What an error means for the part whose call ended with it. When `signal` aborted, its reason decides, whatever the
- * transport made of it. Errors that are nobody's failure but a mistake of ours are thrown on.
+ * What an error means for the part whose call ended with it; that call is over when `signal` has aborted, whose reason
+ * the error then is. Errors that are nobody's failure but a mistake of ours are thrown on.
  */
 export function toPartFailure(error: unknown, signal: AbortSignal): PartFailure {
   if (error instanceof PartFailure) return error
-  const cause: unknown = signal.aborted ? signal.reason : error
-  if (cause instanceof GatewayError) {
-    const { code, detail, headers } = cause
+  if (error instanceof GatewayError) {
+    const { code, detail, headers } = error
     return new PartFailure(REASONS[code] ?? code, { code, detail, retryAfter: headers['retry-after'] })
   }
   if (signal.aborted) return new PartFailure('cancelled')

@@ -19,10 +19,8 @@ export async function readReply(response: Response, maxBytes: number, signal: Ab
     signal.throwIfAborted()
     const { status, headers } = response
     if (!response.ok) throw new PartFailure('status', { status })
-    if (!response.body) throw invalid('the reply has no body')
     checkMediaType(headers.get('content-type'))
-    const bytes = await readBody(response.body, response, { maxBytes, signal })
-    if (bytes.byteLength === 0) throw invalid('the reply has no body')
+    const bytes = await readBody(response, { maxBytes, signal })
     const body = parseJson(bytes, (detail) => invalid(`the body ${detail}`))
     return { status, headers, json: trimmed(bytes), body }
   } catch (error) {
@@ -37,17 +35,22 @@ interface Bounds {
   readonly signal: AbortSignal
 }
 
-async function readBody(
-  body: ReadableStream<Uint8Array<ArrayBuffer>>,
-  response: Response,
+async function readBody(response: Response, bounds: Bounds): Promise<Uint8Array<ArrayBuffer>> {
+  const coding = codingOf(response.headers.get('content-encoding'))
+  if ((declaredLength(response) ?? 0) > bounds.maxBytes) throw tooLarge(bounds.maxBytes)
+  const sent = await collectWithin(bounds, response.body)
+  if (coding === 'identity') return sent
+  return collectWithin(bounds, inSlices(sent).pipeThrough(new DecompressionStream(coding)))
+}
+
+async function collectWithin(
   { maxBytes, signal }: Bounds,
+  stream: ReadableStream<Uint8Array> | null,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  if ((declaredLength(response) ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  const decoded = decode(body, response.headers.get('content-encoding'), maxBytes)
   try {
-    return await collect(decoded, maxBytes, tooLarge, signal)
+    return await collect(stream, maxBytes, tooLarge, signal)
   } catch (error) {
-    if (error instanceof PartFailure || signal.aborted) throw error
+    if (error instanceof PartFailure) throw error
     throw invalid('the body broke off or could not be decoded')
   }
 }
@@ -79,28 +82,28 @@ const CODINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'identity'>> = {
 }
 
 /** Calls ask for `identity`; gzip and deflate are understood all the same, other codings and chains of them are not. */
-function decode(body: ReadableStream<Uint8Array<ArrayBuffer>>, encoding: string | null, maxBytes: number) {
-  if (encoding === null) return body
-  const coding = Object.hasOwn(CODINGS, encoding.toLowerCase()) ? CODINGS[encoding.toLowerCase()] : undefined
-  if (coding === undefined) throw invalid(`unsupported encoding ${quoted(encoding)}`)
-  if (coding === 'identity') return body
-  return body.pipeThrough(inSlices(maxBytes)).pipeThrough(new DecompressionStream(coding))
+function codingOf(encoding: string | null): 'gzip' | 'deflate' | 'identity' {
+  const name = (encoding ?? 'identity').toLowerCase()
+  const coding = Object.hasOwn(CODINGS, name) ? CODINGS[name] : undefined
+  if (coding === undefined) throw invalid(`unsupported encoding ${quoted(name)}`)
+  return coding
 }
 
 const SLICE_BYTES = 4_096
 
 /** Some runtimes inflate a whole chunk before anybody can stop them: a small one bounds that to a few megabytes. */
-function inSlices(maxBytes: number): TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
-  let size = 0
-  return new TransformStream({
-    transform(chunk, controller) {
-      size += chunk.byteLength
-      if (size > maxBytes) throw tooLarge(maxBytes)
-      for (let start = 0; start < chunk.byteLength; start += SLICE_BYTES) {
-        controller.enqueue(chunk.subarray(start, start + SLICE_BYTES))
-      }
+function inSlices(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let start = 0
+  return new ReadableStream(
+    {
+      pull(controller) {
+        if (start < bytes.byteLength) controller.enqueue(bytes.subarray(start, start + SLICE_BYTES))
+        else controller.close()
+        start += SLICE_BYTES
+      },
     },
-  })
+    { highWaterMark: 0 },
+  )
 }
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]

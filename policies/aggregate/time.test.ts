@@ -60,7 +60,7 @@ describe('the time of an aggregate', () => {
       d: { failed: true, error: 'input' },
       e: { ok: true },
     })
-    expect(page.asked).toEqual(['a', 'b', 'e'])
+    expect(page.records[0]?.calls).toMatchObject([{ part: 'a' }, { part: 'b' }, { part: 'e' }])
     for (const upstream of ['a', 'b']) expect(page.requestTo(upstream).signal.aborted).toBe(true)
   })
 
@@ -154,7 +154,7 @@ describe('an aggregate that is decided', () => {
     const page = await openPage({
       parts: {
         a: { required: true },
-        running: { fallback: 1 },
+        running: { fallback: 1, timeout: '5s' },
         reading: {},
         waiting: { path: '/{parts.running.body.x}' },
         done: {},
@@ -179,6 +179,36 @@ describe('an aggregate that is decided', () => {
     expect(page.asked).toEqual(['a', 'running', 'reading', 'done'])
   })
 
+  test('names the part that failed, not a required one that waited for it', async () => {
+    const page = await openPage({
+      parts: { b: { path: '/{parts.a.body.x}', required: true }, a: { required: true } },
+      answers: { a: () => new Response(null, { status: 500 }) },
+    })
+    const response = await page.fetch()
+    expect(await response.json()).toMatchObject({ detail: 'The part "a" failed: status' })
+  })
+
+  test('leaves no appointment behind', async () => {
+    const open = new Set<object>()
+    const page = await openPage({
+      parts: { a: { timeout: '1s' }, b: {}, c: { timeout: '2s' } },
+      settings: { timeout: '3s' },
+      services: {
+        clock: {
+          now: () => 0,
+          after() {
+            const appointment = {}
+            open.add(appointment)
+            return () => void open.delete(appointment)
+          },
+        },
+      },
+      answers: { a: {}, b: {}, c: () => new Response(null, { status: 500 }) },
+    })
+    expect((await page.fetch()).status).toBe(200)
+    expect(open.size).toBe(0)
+  })
+
   test('lets the first required part that fails decide', async () => {
     const page = await openPage({ parts: { a: { required: true }, b: { required: true } } })
     const answer = page.fetch()
@@ -199,18 +229,34 @@ describe('an aggregate that is decided', () => {
           throw error
         }),
     })
+    const around = definePolicy({
+      name: 'around',
+      at: 'route',
+      options: z.strictObject({}),
+      create: () => async (_exchange, next) => {
+        const response = await next()
+        seen.push(response.status)
+        return response
+      },
+    })
     const client = new AbortController()
+    const parts = {
+      a: { upstream: 'a', path: '/a', required: true },
+      b: { upstream: 'b', path: '/b', fallback: 1 },
+      c: { upstream: 'a', path: '/{parts.b.body}' },
+    }
     const page = await openPage({
-      parts: { a: { required: true }, b: { fallback: 1 }, c: { path: '/{parts.b.body}' } },
+      parts,
+      route: { policies: ['around', { aggregate: { parts } }] },
       upstreamPolicies: ['witness'],
-      register: [witness],
+      register: [witness, around],
     })
     const answer = page.fetch('/page/1', {}, { ip: '192.0.2.1', gone: client.signal })
     await page.clock.advance(10)
     client.abort()
     expect((await answer).status).toBe(499)
     await page.clock.advance(0)
-    expect(seen).toEqual([expect.any(ClientGone), expect.any(ClientGone)])
+    expect(seen).toEqual([expect.any(ClientGone), expect.any(ClientGone), 499])
     expect(page.asked).toEqual(['a', 'b'])
     for (const upstream of ['a', 'b']) expect(page.requestTo(upstream).signal.aborted).toBe(true)
     expect(page.records[0]).toMatchObject({ failure: 'client-gone' })
