@@ -8,7 +8,7 @@ import { createEventBus } from '../../events/event-bus.ts'
 import { createMemoryOutbox } from '../../events/memory-outbox.ts'
 import type { Outbox } from '../../events/outbox.ts'
 import { createRelay } from '../../events/relay.ts'
-import { startEmbeddedBroker } from './embedded-broker.ts'
+import { type EmbeddedBroker, startEmbeddedBroker } from './embedded-broker.ts'
 import { openSqliteOutbox } from './sqlite-outbox.ts'
 
 export interface DeliveryParts {
@@ -35,9 +35,7 @@ export async function startDelivery(
   parts: DeliveryParts,
 ): Promise<EventDelivery> {
   const outbox = openOutbox(place)
-  const embedded = broker.startsWith(EMBEDDED)
-    ? await startEmbeddedBroker({ ...parts, port: Number(broker.slice(EMBEDDED.length) || 0) })
-    : undefined
+  const embedded = broker.startsWith(EMBEDDED) ? await startBroker(broker.slice(EMBEDDED.length), parts) : undefined
   const brokerUrl = embedded?.url ?? broker
   const publisher = createAmqpPublisher({ url: brokerUrl, ...parts })
   const relay = createRelay({ outbox, publisher, ...parts })
@@ -67,6 +65,19 @@ export async function startDelivery(
 }
 
 const EMBEDDED = 'embedded:'
+
+/** `embedded:` takes any free port, `embedded:5673` that one, for consumers in other processes. */
+async function startBroker(port: string, parts: DeliveryParts): Promise<EmbeddedBroker> {
+  try {
+    return await startEmbeddedBroker({ ...parts, port: Number(port) })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`Cannot start the embedded broker on port ${port || 'any'}: ${reason}; change services.broker`, {
+      cause,
+    })
+  }
+}
+
 const SQLITE = 'sqlite:'
 
 function openOutbox(place: string): Outbox {

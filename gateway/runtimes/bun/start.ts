@@ -52,6 +52,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     const store = connectStore(plan.services.store, systemClock, log)
     cleanUps.push(store.close)
     const delivery = await startDelivery(plan.services, parts)
+    await store.opened
     cleanUps.push(() => delivery.stop(0))
     const services: UpstreamServices = {
       ...parts,

@@ -1,6 +1,6 @@
 import { createClient } from 'redis'
 import type { Dependency } from '../../admin/app.ts'
-import type { Clock } from '../../core/clock.ts'
+import { type Clock, sleep } from '../../core/clock.ts'
 import type { Limiters } from '../../core/limiter.ts'
 import type { Store } from '../../core/store.ts'
 import type { Logger } from '../../core/telemetry.ts'
@@ -16,6 +16,8 @@ import { watchConnection } from '../../services/store/watch-connection.ts'
 export interface StoreConnection {
   readonly store: Store
   readonly limiters: Limiters
+  /** Resolves once the first connection stands, or after a second without one: the gateway serves either way. */
+  readonly opened: Promise<void>
   check(): Promise<Dependency>
   close(): void
 }
@@ -24,12 +26,19 @@ export interface StoreConnection {
 export function connectStore(url: string, clock: Clock, log: Logger): StoreConnection {
   const local = createMemoryLimiters({ clock })
   if (url === 'memory:') {
-    return { store: createMemoryStore({ clock }), limiters: local, check: async () => inOrder(true), close: () => {} }
+    return {
+      store: createMemoryStore({ clock }),
+      limiters: local,
+      opened: Promise.resolve(),
+      check: async () => inOrder(true),
+      close: () => {},
+    }
   }
-  const { scripts, isUp, close } = url === 'upstash:' ? connectUpstash() : connectRedis(url, clock, log)
+  const { scripts, opened, isUp, close } = url === 'upstash:' ? connectUpstash() : connectRedis(url, clock, log)
   return {
     store: createRedisStore({ scripts, clock }),
     limiters: createUpstashLimiters({ scripts, clock, local }),
+    opened,
     check: async () => inOrder(isUp()),
     close,
   }
@@ -42,11 +51,13 @@ function inOrder(ok: boolean): Dependency {
 
 interface Connection {
   readonly scripts: Scripts
+  readonly opened: Promise<void>
   isUp(): boolean
   close(): void
 }
 
 const LONGEST_PAUSE_MS = 2_000
+const FIRST_CONNECTION_MS = 1_000
 const MOST_WAITING_COMMANDS = 1_000
 
 function connectRedis(url: string, clock: Clock, log: Logger): Connection {
@@ -70,7 +81,10 @@ function connectRedis(url: string, clock: Clock, log: Logger): Connection {
     if (told) log.info('store connection back')
     told = false
   })
-  client.connect().catch(() => {})
+  const connecting = client.connect().then(
+    () => {},
+    () => {},
+  )
   const endWatch = watchConnection({
     clock,
     ping: () => client.sendCommand(['PING']),
@@ -81,6 +95,7 @@ function connectRedis(url: string, clock: Clock, log: Logger): Connection {
   })
   return {
     scripts: createRedisScripts({ sendCommand: (command) => client.sendCommand([...command]) }),
+    opened: Promise.race([connecting, sleep(clock, FIRST_CONNECTION_MS)]),
     isUp: () => client.isReady,
     close() {
       endWatch()
@@ -96,5 +111,5 @@ function connectUpstash(): Connection {
       'services.store is "upstash:" but UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN are not set: set both',
     )
   }
-  return { scripts: createUpstashScripts({ url, token }), isUp: () => true, close: () => {} }
+  return { scripts: createUpstashScripts({ url, token }), opened: Promise.resolve(), isUp: () => true, close: () => {} }
 }
