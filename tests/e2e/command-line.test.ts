@@ -1,0 +1,230 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { type RawUpstream, rawRequest, rawUpstream } from '../support/raw-http.ts'
+import { until } from '../support/real-time.ts'
+import { OK, simpleConfig } from './scene.ts'
+
+/** The program itself, as a process: what it says, how it ends. */
+
+const MAIN = join(import.meta.dir, '../../gateway/runtimes/bun/cli/main.ts')
+
+let folder: string
+let upstream: RawUpstream
+const finish = Promise.withResolvers<void>()
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sluice-cli-'))
+  upstream = await rawUpstream(({ requestLine }) =>
+    requestLine.includes('/slow')
+      ? [{ waitFor: finish.promise }, OK]
+      : requestLine.includes('/stream')
+        ? [
+            'HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+            { waitFor: finish.promise },
+            '6\r\n world\r\n0\r\n\r\n',
+          ]
+        : [OK],
+  )
+})
+afterAll(async () => {
+  await upstream.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const running: Program[] = []
+afterEach(() => {
+  for (const { child } of running.splice(0)) child.kill('SIGKILL')
+})
+
+class Program {
+  readonly child
+  output = ''
+
+  constructor(parameters: readonly string[]) {
+    this.child = Bun.spawn([process.execPath, MAIN, ...parameters], {
+      cwd: folder,
+      stdout: 'pipe',
+      stderr: 'pipe',
+      env: { ...process.env, NO_COLOR: '1' },
+    })
+    running.push(this)
+    for (const stream of [this.child.stdout, this.child.stderr]) void this.collect(stream)
+  }
+
+  private async collect(stream: ReadableStream<Uint8Array>) {
+    const decoder = new TextDecoder()
+    for await (const bytes of stream) this.output += decoder.decode(bytes, { stream: true })
+  }
+
+  async exit(withinMs = 10_000): Promise<number> {
+    await until(`the end of the program, which said: ${this.output}`, () => this.child.exitCode !== null, withinMs)
+    return this.child.exitCode ?? -1
+  }
+
+  /** The port it serves on, once it says so. */
+  async port(): Promise<number> {
+    await until(
+      'the greeting',
+      () => /Sluice is ready at http:\/\/127\.0\.0\.1:\d+/.test(this.output) || this.child.exitCode !== null,
+    )
+    const port = Number(/ready at http:\/\/127\.0\.0\.1:(\d+)/.exec(this.output)?.[1])
+    expect(port, this.output).toBeGreaterThan(0)
+    return port
+  }
+}
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(folder, name)
+  await writeFile(path, text)
+  return path
+}
+
+const goodFile = () => file('good.yaml', JSON.stringify(simpleConfig(upstream.url, { server: { grace: '5s' } })))
+const start = (config: string, ...more: readonly string[]) =>
+  new Program(['start', '--config', config, '--port', '0', '--admin-port', '0', ...more])
+
+describe('start', () => {
+  test('prints every mistake of a file with its place, serves nothing and exits with 1', async () => {
+    const path = await file(
+      'broken.yaml',
+      [
+        'version: 1',
+        'upstreams:',
+        '  main: { url: "http://127.0.0.1:1", concurency: 5 }',
+        'routes:',
+        '  all: { path: "/*", upstream: man, timeot: 1s }',
+        '  odd: { path: "x", upstream: main }',
+        '',
+      ].join('\n'),
+    )
+    const program = start(path)
+    expect(await program.exit()).toBe(1)
+    expect(program.output).toContain(`${path}:3:`)
+    expect(program.output).toContain('concurency')
+    expect(program.output).toContain(`${path}:5:`)
+    expect(program.output).toContain('timeot')
+    expect(program.output).toContain(`${path}:6:`)
+    expect(program.output).toMatch(/[3-9] mistakes: nothing is served/)
+    expect(program.output).not.toContain('ready at')
+  })
+
+  test('says that a file is missing and exits with 1', async () => {
+    const program = start(join(folder, 'nowhere.yaml'))
+    expect(await program.exit()).toBe(1)
+    expect(program.output).toContain('nowhere.yaml')
+    expect(program.output).toContain('there is no such file')
+    expect(program.output).not.toContain('    at ')
+  })
+
+  test('says that a folder is no file and exits with 1', async () => {
+    const program = start(folder)
+    expect(await program.exit()).toBe(1)
+    expect(program.output).toContain('cannot be read')
+  })
+
+  for (const [option, key] of [
+    ['--port', 'server.port'],
+    ['--admin-port', 'server.admin.port'],
+  ] as const) {
+    test(`says that a port is in use and how to take another, and exits with 1: ${option}`, async () => {
+      const taken = createServer()
+      await new Promise<void>((listening) => taken.listen(0, '127.0.0.1', listening))
+      const { port } = taken.address() as { port: number }
+      const path = await goodFile()
+      const program = new Program(['start', '--config', path, '--port', '0', '--admin-port', '0', option, String(port)])
+      expect(await program.exit()).toBe(1)
+      expect(program.output).toContain(`127.0.0.1:${port}`)
+      expect(program.output).toContain('in use')
+      expect(program.output).toContain(key)
+      expect(program.output).toContain(option)
+      expect(program.output).not.toContain('    at ')
+      await new Promise((closed) => taken.close(closed))
+    })
+  }
+
+  for (const parameters of [
+    ['start', '--port', 'x'],
+    ['start', '--port', '70000'],
+    ['dance'],
+    ['start', '--no-such-option'],
+  ]) {
+    test(`refuses what it does not know in one line: ${parameters.join(' ')}`, async () => {
+      const program = new Program(parameters)
+      expect(await program.exit()).toBe(1)
+      expect(program.output).not.toContain('    at ')
+      expect(program.output.trim().split('\n').length).toBeLessThanOrEqual(3)
+    })
+  }
+})
+
+describe('check', () => {
+  test('says that a file is right and exits with 0', async () => {
+    const program = new Program(['check', await goodFile()])
+    expect(await program.exit()).toBe(0)
+    expect(program.output).toContain('is right: 1 route, 1 upstream')
+  })
+
+  test('exits with 1 for a file that is not', async () => {
+    const program = new Program(['check', await file('empty.yaml', '')])
+    expect(await program.exit()).toBe(1)
+    expect(program.output).toContain('1 mistake')
+  })
+})
+
+test('SIGTERM lets requests in flight finish, refuses new ones, and exits with 0', async () => {
+  const program = start(await goodFile())
+  const port = await program.port()
+  expect((await rawRequest(port, 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'))[0]?.status).toBe(200)
+  const slow = Promise.all(
+    ['/slow', '/slow', '/stream'].map((path) =>
+      rawRequest(port, `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`, { timeoutMs: 10_000 }),
+    ),
+  )
+  await until(
+    'three requests in flight',
+    () => upstream.requests.filter(({ requestLine }) => /slow|stream/.test(requestLine)).length === 3,
+  )
+  program.child.kill('SIGTERM')
+  await until('new connections refused', async () => {
+    try {
+      return (await rawRequest(port, 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n', { timeoutMs: 1_000 })).length === 0
+    } catch {
+      return true
+    }
+  })
+  expect(program.child.exitCode).toBeNull()
+  finish.resolve()
+  const replies = (await slow).map(([reply]) => reply)
+  expect(replies.map((reply) => [reply?.status, reply?.complete, reply?.text()])).toEqual([
+    [200, true, 'ok'],
+    [200, true, 'ok'],
+    [200, true, 'hello world'],
+  ])
+  expect(await program.exit(5_000)).toBe(0)
+  expect(program.output).toContain('"stopped"')
+})
+
+test('a second SIGTERM ends it at once', async () => {
+  const hanging = await rawUpstream(['hang'])
+  const program = start(await file('hang.yaml', JSON.stringify(simpleConfig(hanging.url))))
+  const port = await program.port()
+  const request = rawRequest(port, 'GET /hang HTTP/1.1\r\nHost: a\r\n\r\n', { timeoutMs: 10_000 })
+  await until('the request in flight', () => hanging.requests.length === 1)
+  program.child.kill('SIGTERM')
+  await until('the stop to begin', async () => {
+    try {
+      await rawRequest(port, 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n', { timeoutMs: 200 })
+      return false
+    } catch {
+      return true
+    }
+  })
+  program.child.kill('SIGTERM')
+  expect(await program.exit(2_000)).toBe(1)
+  await request
+  await hanging.close()
+})

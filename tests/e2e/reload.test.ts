@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { until } from '../support/real-time.ts'
+import { OK, openScene, type Scene, simpleConfig } from './scene.ts'
+
+/** A changed file is checked whole and swapped in; a broken one changes nothing. Nobody notices but the log. */
+
+let scene: Scene
+const finish = Promise.withResolvers<void>()
+
+beforeAll(async () => {
+  scene = await openScene({
+    answer: ({ requestLine }) => (requestLine.includes('/slow') ? [{ waitFor: finish.promise }, OK] : [OK]),
+  })
+})
+afterAll(() => scene.close())
+
+const reloads = (outcome: 'configuration reloaded' | 'configuration not reloaded') =>
+  scene.lines.filter(({ message }) => message.startsWith(outcome)).length
+
+/** A configuration whose route sends `x-generation` upstream. */
+function generation(n: number): string {
+  const headers = { request: { set: { 'x-generation': String(n) } } }
+  return JSON.stringify(simpleConfig(scene.upstream.url, { route: { policies: [{ headers }] } }))
+}
+
+async function served(): Promise<string | undefined> {
+  expect((await scene.get('/x')).status).toBe(200)
+  return scene.upstream.requests.at(-1)?.values('x-generation')[0]
+}
+
+describe('a configuration file', () => {
+  test('that changes is served from then on, twenty times over, without one failed request', async () => {
+    const statuses: number[] = []
+    let done = false
+    const load = Promise.all(
+      Array.from({ length: 4 }, async () => {
+        while (!done) statuses.push((await scene.get('/load')).status)
+      }),
+    )
+    for (let n = 1; n <= 20; n++) {
+      // Written in place and replaced in turn: editors do either.
+      if (n % 2) await writeFile(scene.file, generation(n))
+      else {
+        await writeFile(`${scene.file}.new`, generation(n))
+        await rename(`${scene.file}.new`, scene.file)
+      }
+      await until(`generation ${n}`, async () => (await served()) === String(n), 3_000)
+    }
+    done = true
+    await load
+    expect(statuses.length).toBeGreaterThan(100)
+    expect(statuses.filter((status) => status !== 200)).toEqual([])
+    expect(reloads('configuration reloaded')).toBe(20)
+  }, 30_000)
+
+  test('lets requests in flight finish on the old one', async () => {
+    const slow = scene.get('/slow')
+    await until('the request in flight', () =>
+      scene.upstream.requests.some(({ requestLine }) => requestLine.includes('/slow')),
+    )
+    await writeFile(scene.file, generation(21))
+    await until('generation 21', async () => (await served()) === '21')
+    finish.resolve()
+    expect((await slow).status).toBe(200)
+    const old = scene.upstream.requests.find(({ requestLine }) => requestLine.includes('/slow'))
+    expect(old?.values('x-generation')).toEqual(['20'])
+  })
+
+  for (const [name, text] of [
+    ['that is broken', 'version: 1\nroutes: { all: { path: "/*", upstream: nowhere } }\n'],
+    ['that is half written', generationText()],
+    ['that is empty', ''],
+  ] as const) {
+    test(`${name} changes nothing, and is logged once`, async () => {
+      const refusedBefore = reloads('configuration not reloaded')
+      await writeFile(scene.file, text)
+      await until('the refusal', () => reloads('configuration not reloaded') > refusedBefore)
+      for (let i = 0; i < 20; i++) expect(await served()).toBe('21')
+      expect(reloads('configuration not reloaded')).toBe(refusedBefore + 1)
+      const line = scene.lines.findLast(({ message }) => message.startsWith('configuration not reloaded'))
+      expect(line?.level).toBe('error')
+      expect(JSON.stringify(line?.facts.mistakes)).toContain(scene.file)
+    })
+  }
+
+  test('that is deleted changes nothing, is logged once, and is taken up again when it returns', async () => {
+    const refusedBefore = reloads('configuration not reloaded')
+    await rm(scene.file)
+    await until('the refusal', () => reloads('configuration not reloaded') > refusedBefore)
+    expect(await served()).toBe('21')
+    expect(reloads('configuration not reloaded')).toBe(refusedBefore + 1)
+    await writeFile(scene.file, generation(22))
+    await until('generation 22', async () => (await served()) === '22')
+  })
+
+  test('written fifty times in a second is read in the end, and serves all the while', async () => {
+    const refusedBefore = reloads('configuration not reloaded')
+    for (let n = 23; n <= 72; n++) {
+      await writeFile(scene.file, generation(n))
+      expect((await scene.get('/x')).status).toBe(200)
+    }
+    await until('generation 72', async () => (await served()) === '72')
+    expect(reloads('configuration not reloaded')).toBe(refusedBefore)
+  })
+})
+
+function generationText(): string {
+  return '{"version":1,"upstreams":{"main":{"url":"http://127.0.0.1:1"}},"routes":{"all":{"pa'
+}
