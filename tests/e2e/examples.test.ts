@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { METRICS } from '../../gateway/core/metrics.ts'
 import { createTestGateway } from '../support/gateway.ts'
 
 /** Whoever copies a configuration from this repository gets one that works. */
@@ -56,6 +57,23 @@ describe('every example', () => {
       const loading = createTestGateway({ config: misspelt })
       expect(String(await loading.catch((error: unknown) => error))).toContain('did you mean "routes"?')
     }
+  })
+})
+
+describe('docs/operating.md', () => {
+  const table = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8')
+  const documentedMetrics = [
+    ...table.matchAll(/^\| `(sluice_[a-z_]+)(?:\{([a-z,]+)\})?` +\| (?:counter|gauge|histogram) /gm),
+  ].map(([, name, labels = '']) => ({
+    name,
+    labels,
+  }))
+
+  test('lists every metric with its labels, and no other', () => {
+    const declared = Object.entries(METRICS).map(([name, { labels }]) => ({ name, labels: labels.join(',') }))
+    const byName = (a: { name?: string | undefined }, b: { name?: string | undefined }) =>
+      String(a.name).localeCompare(String(b.name))
+    expect(documentedMetrics.sort(byName)).toEqual(declared.sort(byName))
   })
 })
 
