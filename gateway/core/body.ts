@@ -1,5 +1,7 @@
 import { ClientGone, GatewayError } from './errors.ts'
-import type { CallBody } from './exchange.ts'
+
+/** What is sent to an upstream: nothing, bytes that can be sent again, or a stream that cannot. */
+export type CallBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
 
 /** The client's request body: streamed by default, read into memory only when a policy asks, never over the limit. */
 export interface IncomingBody {

@@ -1,4 +1,4 @@
-import type { IncomingBody } from './body.ts'
+import type { CallBody, IncomingBody } from './body.ts'
 import type { Key } from './keys.ts'
 import type { CallRecord, ExchangeRecord } from './record.ts'
 import type { Scope } from './scope.ts'
@@ -81,9 +81,6 @@ export interface OpenSocket {
 export interface Tunnel {
   readonly upstream: OpenSocket
 }
-
-/** What is sent to an upstream: nothing, bytes that can be sent again, or a stream that cannot. */
-export type CallBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
 
 /** One call to one upstream on behalf of an exchange. Upstream policies receive it, around every single call. */
 export interface Call {

@@ -42,7 +42,10 @@ const STRATEGIES: Readonly<Record<UpstreamPlan['balance'], Strategy>> = {
   random: (targets, random) => () => weighted(targets, random),
   'least-requests': (targets) => () => best(targets, ({ inFlight, weight }) => (inFlight + 1) / weight),
   'p2c-ewma': (targets, random) => () =>
-    best([weighted(targets, random), weighted(targets, random)], ({ ewmaMs, inFlight }) => (ewmaMs + 1) * (inFlight + 1)),
+    best(
+      [weighted(targets, random), weighted(targets, random)],
+      ({ ewmaMs, inFlight }) => (ewmaMs + 1) * (inFlight + 1),
+    ),
   hash: (targets) => (call) => rendezvous(targets, call.exchange.scope.clientId ?? call.exchange.client.ip ?? ''),
 }
 
@@ -62,10 +65,12 @@ function smoothRoundRobin(targets: readonly Target[]): Balancer {
 }
 
 function weighted(targets: readonly Target[], random: () => number): Target {
-  const total = targets.reduce((sum, { weight }) => sum + weight, 0)
-  let rest = random() * total
-  const found = targets.findIndex(({ weight }) => (rest -= weight) < 0)
-  return at(targets, found < 0 ? targets.length - 1 : found)
+  let rest = random() * targets.reduce((sum, { weight }) => sum + weight, 0)
+  for (const target of targets) {
+    rest -= target.weight
+    if (rest < 0) return target
+  }
+  return at(targets, targets.length - 1)
 }
 
 function best(targets: readonly Target[], cost: (target: Target) => number): Target {

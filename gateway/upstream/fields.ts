@@ -2,15 +2,36 @@ import type { Client, Exchange } from '../core/exchange.ts'
 
 /** Fields of one connection (RFC 9110 §7.6.1); they never cross the gateway. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection', 'proxy-connection', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings',
-  'proxy-authenticate', 'proxy-authorization',
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'proxy-authenticate',
+  'proxy-authorization',
 ])
 
 /** Fields by which proxies tell who the client is; a client's own words are dropped and said anew. */
 const FORWARDING: ReadonlySet<string> = new Set([
-  'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-port', 'x-forwarded-prefix',
-  'x-forwarded-server', 'x-forwarded-ssl', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip',
-  'cf-connecting-ip', 'x-original-url', 'x-rewrite-url', 'x-envoy-external-address',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-forwarded-server',
+  'x-forwarded-ssl',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'cf-connecting-ip',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-envoy-external-address',
 ])
 
 /** Fields the gateway decides itself. */
@@ -38,7 +59,12 @@ export function createRequestFilter(reserved: readonly string[]): (incoming: Hea
 
 function namedBy(connection: string | null): ReadonlySet<string> {
   if (connection === null || connection === 'keep-alive' || connection === 'close') return NONE
-  return new Set(connection.toLowerCase().split(',').map((name) => name.trim()))
+  return new Set(
+    connection
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()),
+  )
 }
 
 /** Sets what the gateway says about itself, the client and the trace, then what policies have decided. */
@@ -47,6 +73,8 @@ export function addGatewayFields(headers: Headers, exchange: Exchange): void {
   const incoming = client.trusted ? request.headers : undefined
   headers.set('via', appendTo(request.headers.get('via'), PSEUDONYM))
   headers.set('x-request-id', exchange.id)
+  // A runtime would put its own name and version there (Bun's fetch does).
+  if (!headers.has('user-agent')) headers.set('user-agent', 'sluice')
   headers.set('traceparent', trace.traceparent)
   if (trace.tracestate !== undefined) headers.set('tracestate', trace.tracestate)
   const peer = client.peer ?? client.ip
@@ -69,11 +97,17 @@ function forwardedElement({ protocol, host }: Client, peer: string | undefined):
 
 /** Removes the fields of the upstream's connection from a reply (RFC 9110 §7.6.1). */
 export function dropConnectionFields(headers: Headers): void {
-  for (const name of namedBy(headers.get('connection'))) if (TOKEN.test(name) && !KEPT_IN_REPLIES.has(name)) headers.delete(name)
+  for (const name of namedBy(headers.get('connection')))
+    if (TOKEN.test(name) && !KEPT_IN_REPLIES.has(name)) headers.delete(name)
   for (const name of HOP_BY_HOP) headers.delete(name)
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 
 /** A reply that calls these hop-by-hop would be unreadable without them. */
-const KEPT_IN_REPLIES: ReadonlySet<string> = new Set(['content-length', 'content-type', 'content-encoding', 'set-cookie'])
+const KEPT_IN_REPLIES: ReadonlySet<string> = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'set-cookie',
+])

@@ -9,8 +9,14 @@ import type { Transport } from './transport.ts'
 import { openTunnel } from './websocket.ts'
 
 /** The innermost handler of an upstream: chooses a target and makes one attempt. Failures are `GatewayError`s. */
-export function createForwarder(plan: UpstreamPlan, transport: Transport, { clock, random }: UpstreamServices): Handler<Call> {
-  const balancers = new Map(plan.versions.map((version) => [version.name, createBalancer(plan.balance, version, random)]))
+export function createForwarder(
+  plan: UpstreamPlan,
+  transport: Transport,
+  { clock, random }: UpstreamServices,
+): Handler<Call> {
+  const balancers = new Map(
+    plan.versions.map((version) => [version.name, createBalancer(plan.balance, version, random)]),
+  )
   const [first] = balancers.values()
   if (!first) throw new TypeError(`Upstream ${plan.name} has no version`)
 
@@ -47,10 +53,14 @@ function blame(error: unknown, call: Call, transport: Transport): unknown {
   if (error instanceof GatewayError) return noted(error, call)
   const { kind, cause } = transport.explain(error)
   call.record.cause = cause
-  return noted(new GatewayError(kind === 'unreachable' ? 'upstream-unreachable' : 'upstream-invalid-response', { cause: error }), call)
+  return noted(
+    new GatewayError(kind === 'unreachable' ? 'upstream-unreachable' : 'upstream-invalid-response', { cause: error }),
+    call,
+  )
 }
 
 function noted(error: unknown, call: Call): unknown {
-  call.record.failure = error instanceof GatewayError ? error.code : error instanceof ClientGone ? 'client-gone' : 'aborted'
+  call.record.failure =
+    error instanceof GatewayError ? error.code : error instanceof ClientGone ? 'client-gone' : 'aborted'
   return error
 }

@@ -1,4 +1,5 @@
-import type { CallBody, OpenSocket } from '../core/exchange.ts'
+import type { CallBody } from '../core/body.ts'
+import type { OpenSocket } from '../core/exchange.ts'
 
 /** One HTTP request as it goes onto the wire. */
 export interface OutgoingRequest {
@@ -16,7 +17,12 @@ export interface OutgoingRequest {
 export interface Transport {
   send(request: OutgoingRequest): Promise<Response>
   /** Opens a WebSocket and resolves once it is open; undefined where the runtime passes none on. */
-  readonly openWebSocket?: (url: string, headers: Headers, protocols: readonly string[], signal: AbortSignal) => Promise<OpenSocket>
+  readonly openWebSocket?: (
+    url: string,
+    headers: Headers,
+    protocols: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<OpenSocket>
   /** What a rejection of `send` means, in the operator's words. */
   explain(error: unknown): { readonly kind: 'unreachable' | 'invalid-response'; readonly cause: string }
 }

@@ -3,14 +3,16 @@ import { GatewayError } from '../core/errors.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type Handler, type Middleware, pipeline } from '../core/pipeline.ts'
 import { createCallRecord } from '../core/record.ts'
-import type { UpstreamServices, UpstreamHandler, UpstreamRequest, Upstreams } from '../core/services.ts'
+import type { UpstreamHandler, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
 import { addGatewayFields } from './fields.ts'
 import { createForwarder } from './forward.ts'
 import type { Transport } from './transport.ts'
 
 /** Folds every upstream's policies around its forwarder, once. */
 export function createUpstreams(plan: Plan, transport: Transport, services: UpstreamServices): Upstreams {
-  const handlers = new Map(plan.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, transport, services)]))
+  const handlers = new Map(
+    plan.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, transport, services)]),
+  )
   return {
     get(name) {
       const handler = handlers.get(name)
@@ -42,7 +44,12 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   return (exchange, request) => observe(createCall(plan, exchange, request, version), bulkhead, services)
 }
 
-function createCall(plan: UpstreamPlan, exchange: Exchange, request: UpstreamRequest, version: string | undefined): Call {
+function createCall(
+  plan: UpstreamPlan,
+  exchange: Exchange,
+  request: UpstreamRequest,
+  version: string | undefined,
+): Call {
   const headers = request.headers ?? new Headers()
   addGatewayFields(headers, exchange)
   const record = createCallRecord(plan.name, request.part)

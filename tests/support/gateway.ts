@@ -102,8 +102,17 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
 export type TestGateway = Awaited<ReturnType<typeof createTestGateway>>
 
 /** JSON is YAML. */
-function toConfig({ policies = [], upstreamPolicies = [], path = '/x/:id', methods, server, upstreamSettings }: TestGatewayOptions): string {
-  const ends = policies.some((entry) => ENDING.some((name) => entry !== null && typeof entry === 'object' && name in entry))
+function toConfig({
+  policies = [],
+  upstreamPolicies = [],
+  path = '/x/:id',
+  methods,
+  server,
+  upstreamSettings,
+}: TestGatewayOptions): string {
+  const ends = policies.some((entry) =>
+    ENDING.some((name) => entry !== null && typeof entry === 'object' && name in entry),
+  )
   return JSON.stringify({
     version: 1,
     ...(server && { server }),
@@ -121,7 +130,13 @@ function toClientRequest(path: string, init: RequestInit = {}): Request {
 }
 
 function toRequest({ url, method, headers, body, signal }: OutgoingRequest): Request {
-  return new Request(url, { method, headers, body, signal, ...(body instanceof ReadableStream ? { duplex: 'half' } : {}) })
+  return new Request(url, {
+    method,
+    headers,
+    body,
+    signal,
+    ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
+  })
 }
 
 async function answer(upstream: ScriptedUpstream = () => new Response('ok'), request: Request): Promise<Response> {

@@ -1,4 +1,4 @@
-import type { CallBody } from '../../core/exchange.ts'
+import type { CallBody } from '../../core/body.ts'
 import type { Transport } from '../../upstream/transport.ts'
 
 /** What workerd's `fetch` knows beyond the standard. */
