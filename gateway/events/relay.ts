@@ -185,7 +185,9 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
       for (;;) {
         const left = (await outbox.counts()).committed
         const isAway = publisher.state.name === 'away' || publisher.state.name === 'closed'
-        if (left === 0 || isLate || isAway || stopped) {
+        // What was put off comes again later than a stop should take.
+        const isPutOff = inFlight.size === 0 && busy.size >= left
+        if (left === 0 || isLate || isAway || isPutOff || stopped) {
           cancel()
           return left
         }

@@ -63,6 +63,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       events: delivery.events,
     }
     const compile = (from: Plan) => createGateway(from, { services, transport: fetchTransport })
+    let current = plan
     let gateway = compile(plan)
     const publicPort = options.port ?? plan.server.port
     const { limits } = plan.server
@@ -95,6 +96,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     const watcher = watchConfig(config, load, log, metrics, (next) => {
       warnOfRestart(plan, next, log)
       gateway = compile(next)
+      current = next
     })
     cleanUps.push(watcher.close)
 
@@ -106,7 +108,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       async stop() {
         accepting = false
         watcher.close()
-        const until = systemClock.now() + plan.server.grace
+        const until = systemClock.now() + current.server.grace
         await drain(listener, () => gateway, until)
         await finish(delivery, until, log)
         await adminListener.stop(true)
@@ -160,11 +162,17 @@ function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
+/** What was decided when the listeners were opened and the services connected. */
+function settled(plan: Plan): string {
+  const { host, port, admin, limits } = plan.server
+  return JSON.stringify([host, port, admin, limits.headers, limits.url, idleOf(plan), plan.services])
+}
+
 function warnOfRestart(before: Plan, after: Plan, log: Logger): void {
-  const listening = ({ server, services }: Plan) =>
-    JSON.stringify([server.host, server.port, server.admin, server.limits.idle, services])
-  if (listening(before) !== listening(after))
-    log.warn('configuration reloaded, but listeners and services change only with a restart')
+  if (settled(before) === settled(after)) return
+  log.warn(
+    'configuration reloaded; listeners, their limits (headers, url, idle, longer timeouts) and services change only with a restart',
+  )
 }
 
 type Listener = ReturnType<typeof listen>

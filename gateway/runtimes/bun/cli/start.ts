@@ -38,7 +38,8 @@ export async function start({ mocks, ...options }: StartArguments): Promise<numb
       return 1
     }
   }
-  console.log(greeting(gateway, mocks))
+  // A log that is piped somewhere stays pure JSON lines.
+  if (mocks || process.stdout.isTTY) console.log(greeting(gateway, mocks))
   log.info('serving', { url: gateway.url, admin: gateway.adminUrl, config: options.config })
   stopOnSignal(async () => {
     log.info('stopping')
