@@ -34,7 +34,7 @@ export function normalizePath(raw: string): NormalizedPath {
 }
 
 /** The common case: nothing to undo, nothing to refuse. */
-const PLAIN = /^(?:\/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*\/?$/
+const PLAIN = /^(?=\/)(?:\/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*\/?$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const CONTROL = /[\u0000-\u0020\u007f]/
 
