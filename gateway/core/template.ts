@@ -56,7 +56,8 @@ export class Template {
         rendered += inQuery ? encodeURIComponent(wellFormed(text)) : pathText(piece, text)
       }
     }
-    return inQuery ? rendered : refuseDotSegments(rendered, this.source)
+    refuseDotSegments(rendered.split('?', 1)[0] ?? '', this.source)
+    return rendered
   }
 }
 
@@ -108,9 +109,8 @@ function wellFormed(text: string): string {
 }
 
 /** `.` and `..` cannot be encoded away: URL parsers read `%2e` as a dot (WHATWG URL). */
-function refuseDotSegments(path: string, source: string): string {
+function refuseDotSegments(path: string, source: string): void {
   if (path.includes('.') && path.split('/').some((segment) => segment === '.' || segment === '..')) {
     throw new GatewayError('invalid-request', { detail: `A value for "${source}" is a dot segment` })
   }
-  return path
 }
