@@ -14,6 +14,8 @@ export interface Readable {
   readonly routes: Readonly<Record<string, ConfigFile['routes'][string]>>
   /** Every upstream that is written down, broken ones included. */
   readonly upstreamNames: readonly string[]
+  /** Routes that give their upstream's name and nothing else. */
+  readonly namedOnly: ReadonlySet<string>
 }
 
 /** Reads every upstream and route by itself, so that one broken route does not hide what is wrong between the others. */
@@ -22,6 +24,7 @@ export function readable({ upstreams, routes }: RawUpstreamsAndRoutes): Readable
     upstreams: parseEach(upstreams, upstreamSchema),
     routes: parseEach(routes, routeSchema),
     upstreamNames: Object.keys(upstreams),
+    namedOnly: new Set(Object.keys(routes).filter((name) => typeof routes[name]?.upstream === 'string')),
   }
 }
 
@@ -39,7 +42,7 @@ function parseEach<Schema extends z.ZodType>(
 
 interface RawUpstreamsAndRoutes {
   readonly upstreams: Readonly<Record<string, unknown>>
-  readonly routes: Readonly<Record<string, unknown>>
+  readonly routes: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
 
 /** Mistakes that no part shows by itself: names that lead nowhere, routes that contradict each other. */
@@ -71,7 +74,7 @@ function versionMistakes(
 function endMistakes(
   name: string,
   route: ConfigFile['routes'][string],
-  { upstreamNames }: Readable,
+  { upstreamNames, namedOnly }: Readable,
   mounted?: MountedList,
 ): DataMistake[] {
   const path = ['routes', name]
@@ -95,7 +98,7 @@ function endMistakes(
       atKey: true,
     })
   if (!upstreamNames.includes(upstream.name)) {
-    const at = [...path, 'upstream', 'name']
+    const at = namedOnly.has(name) ? [...path, 'upstream'] : [...path, 'upstream', 'name']
     mistakes.push({
       path: at,
       message: `unknown upstream "${upstream.name}"${didYouMean(upstream.name, upstreamNames)}`,

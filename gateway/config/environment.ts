@@ -22,7 +22,11 @@ export function resolveReferences(text: string, environment: Environment): Resol
   const value = text.replace(REFERENCE, (whole, inner: string | undefined) => {
     if (inner === undefined) return '${'
     if (!whole.endsWith('}')) {
-      mistakes.push(`"${whole}" lacks its closing brace`)
+      mistakes.push(`"${whole.slice(0, 60)}" lacks its closing brace`)
+      return ''
+    }
+    if (inner.includes('{')) {
+      mistakes.push(`"${whole.slice(0, 60)}" has a brace within: a default cannot hold braces or another reference`)
       return ''
     }
     const found = lookUp(inner, environment)
@@ -37,12 +41,13 @@ export function resolveReferences(text: string, environment: Environment): Resol
 function lookUp(inner: string, environment: Environment): string | { mistake: string } {
   if (inner.startsWith('file:')) {
     const path = inner.slice('file:'.length)
+    if (path === '') return { mistake: `"\${file:}" lacks the path of a file, as in "\${file:/run/secrets/name}"` }
     return environment.file(path)?.replace(/\r?\n$/, '') ?? { mistake: `file "${path}" cannot be read` }
   }
   const match = VARIABLE.exec(inner)
   if (!match) {
     return {
-      mistake: `"\${${inner}}" is not an environment reference: write \${NAME}, \${NAME:-default} or \${file:/path}`,
+      mistake: `"\${${inner.slice(0, 60)}}" is not an environment reference: write \${NAME}, \${NAME:-default} or \${file:/path}`,
     }
   }
   const [, name = '', fallback] = match

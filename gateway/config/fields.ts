@@ -52,25 +52,30 @@ export const percent = z
 /** A value to look up per request, such as `claims.sub` or `client.ip`; a `Reference` once parsed. */
 export const reference = z
   .string({ error: (issue) => `expected a reference such as "client.ip", found ${show(issue.input)}` })
-  .max(256)
+  .max(256, tooLong(256))
   .transform((text, context): Reference => parsed(text, parseReference, context))
 
 /** Text with `{references}`; a `Template` once parsed. */
 export const template = z
   .string({ error: (issue) => `expected text, found ${show(issue.input)}` })
-  .max(8_192)
+  .max(8_192, tooLong(8_192))
   .transform((text, context): Template => parsed(text, parseTemplate, context))
 
 /** A path (with an optional query) with `{references}`; begins with one slash. */
 export const pathTemplate = z
   .string({ error: (issue) => `expected a path, found ${show(issue.input)}` })
-  .max(8_192)
+  .max(8_192, tooLong(8_192))
   .regex(/^\/(?!\/)[^\s\\#]*$/, {
     error: (issue) =>
       `expected a path that begins with one "/" and has no spaces, "#" or "\\", found ${show(issue.input)}`,
     abort: true,
   })
   .transform((text, context): Template => parsed(text, parseTemplate, context))
+
+/** For texts whose own error speaks of their form. */
+export function tooLong(characters: number) {
+  return { error: `is longer than ${characters} characters`, abort: true }
+}
 
 interface IssueSink {
   addIssue(issue: { code: 'custom'; message: string; params?: Record<string, unknown> }): void
@@ -90,16 +95,30 @@ function parsed<T>(text: string, parse: (text: string) => T, context: IssueSink)
 /** An HTTP header field name (RFC 9110 §5.1), in lower case. */
 export const headerName = z
   .string()
-  .max(128)
+  .max(128, tooLong(128))
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, {
     error: (issue) => `expected a header name such as "x-user-id", found ${show(issue.input)}`,
     abort: true,
   })
   .transform((name) => name.toLowerCase())
 
-/** How a value is shown in messages: short, on one line. */
+/**
+ * How a value is shown in messages: short, on one line. Lists and mappings are named but not shown, and what stands
+ * before an "@" in an address is left out, because either may hold a secret.
+ */
 export function show(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  const text = JSON.stringify(value) ?? String(value)
+  if (value === undefined || value === null) return 'nothing'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (typeof value === 'object') {
+    const keys = Object.keys(value)
+    return keys.length === 0
+      ? 'an empty mapping'
+      : `a mapping with ${shorten(keys.map((key) => `"${key}"`).join(', '))}`
+  }
+  if (typeof value !== 'string') return String(value)
+  return shorten(JSON.stringify(value.replace(/\/\/.*@/s, '//…@')))
+}
+
+function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }

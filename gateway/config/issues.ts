@@ -27,36 +27,66 @@ type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
 function word(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined
-        ? `is missing: expected ${article(issue.expected)}`
-        : `expected ${article(issue.expected)}, found ${show(issue.input)}`
+      return mismatch(article(issue.expected), issue.input)
     case 'invalid_value':
-      return `expected ${issue.values.map((value) => show(value)).join(' or ')}, found ${show(issue.input)}${typeof issue.input === 'string' ? didYouMean(issue.input, issue.values.map(String)) : ''}`
+      return mismatch(choice(issue.values), issue.input, issue.values)
     case 'unrecognized_keys': {
       const known = keysOf(issue.inst)
       return issue.keys.map((key) => `unknown key "${key}"${didYouMean(key, known)}`).join('\n')
     }
     case 'too_small':
+      if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty'
       return `expected ${sizeOf(issue.origin, 'at least', issue.minimum)}, found ${show(issue.input)}`
     case 'too_big':
       return `expected ${sizeOf(issue.origin, 'at most', issue.maximum)}, found ${show(issue.input)}`
     case 'not_multiple_of':
       return `expected a multiple of ${issue.divisor}, found ${show(issue.input)}`
     case 'invalid_union':
-      return `no accepted form fits ${show(issue.input)}`
+      return mismatch(forms(issue.errors) || 'another form', issue.input)
+    case 'invalid_format':
+      return `is not written as it must be: expected ${FORMATS[issue.format] ?? 'another form'}`
     default:
       return undefined
   }
 }
 
-function sizeOf(origin: string, bound: string, size: number | bigint): string {
-  const units: Readonly<Record<string, string>> = {
-    string: ' characters',
-    array: ' entries',
-    record: ' entries',
-    object: ' keys',
+const FORMATS: Readonly<Record<string, string>> = { url: 'a URL', regex: 'only characters this place may have' }
+
+/** Text where a mapping or a list belongs is not shown: it may be a key or a password. */
+function mismatch(expected: string, input: unknown, values: readonly unknown[] = []): string {
+  if (input === undefined) return `is missing: expected ${expected}`
+  if (expected === 'text' && (typeof input === 'number' || typeof input === 'boolean')) {
+    return `expected text, found ${typeof input === 'number' ? 'a number' : show(input)}: put it in quotes`
   }
-  return `${bound} ${size}${units[origin] ?? ''}`
+  const isHidden = typeof input === 'string' && (expected === 'a mapping' || expected === 'a list')
+  const hint = typeof input === 'string' ? didYouMean(input, values.map(String)) : ''
+  return `expected ${expected}, found ${isHidden ? 'text' : show(input)}${hint}`
+}
+
+function choice(values: readonly unknown[]): string {
+  const shown = values.map((value) => show(value))
+  return shown.length > 2 ? `one of ${shown.join(', ')}` : shown.join(' or ')
+}
+
+/** What the forms of a union ask for at its own place. */
+function forms(branches: readonly (readonly z.core.$ZodIssue[])[]): string {
+  const own = branches.flatMap((issues) => issues.filter(({ path }) => path.length === 0))
+  const expected = own.flatMap((issue) => {
+    if (issue.code === 'invalid_type') return [article(issue.expected)]
+    return issue.code === 'invalid_value' ? [choice(issue.values)] : []
+  })
+  return [...new Set(expected)].join(' or ')
+}
+
+function sizeOf(origin: string, bound: string, size: number | bigint): string {
+  const units: Readonly<Record<string, readonly [string, string]>> = {
+    string: ['character', 'characters'],
+    array: ['entry', 'entries'],
+    record: ['entry', 'entries'],
+    object: ['key', 'keys'],
+  }
+  const unit = units[origin]
+  return `${bound} ${size}${unit ? ` ${unit[Number(size) === 1 ? 0 : 1]}` : ''}`
 }
 
 function article(type: string): string {
@@ -99,12 +129,22 @@ function toMistakes(issue: z.core.$ZodIssue, prefix: Path): DataMistake[] {
   return [{ path, message: issue.message }]
 }
 
-/** The form the writer most likely meant: the one that has the right type and fails further in. */
+/**
+ * The form the writer most likely meant: the one that fits at its own place and has the fewest mistakes further in.
+ * None when several have equally many, as then only the union's own words are sure to be true.
+ */
 function closestBranch(branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | undefined {
-  return branches
-    .filter(
-      (issues) =>
-        issues.length > 0 && !issues.some((issue) => issue.path.length === 0 && issue.code === 'invalid_type'),
-    )
-    .sort((a, b) => a.length - b.length)[0]
+  const [first, second] = branches
+    .filter((issues) => issues.length > 0 && !issues.some(isOtherForm))
+    .sort((a, b) => distance(a) - distance(b))
+  return first && second && distance(first) === distance(second) ? undefined : first
+}
+
+/** A key the form does not know counts for more than any number of wrong values. */
+function distance(issues: readonly z.core.$ZodIssue[]): number {
+  return issues.length + (issues.some(({ code }) => code === 'unrecognized_keys') ? 1_000 : 0)
+}
+
+function isOtherForm({ path, code }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
 }

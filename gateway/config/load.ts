@@ -103,13 +103,17 @@ function unusedListMistakes(raw: RawSections, names: PolicyNames): DataMistake[]
     })
 }
 
-/** Gives every mistake its place; the same one found through several routes is told once. */
+/**
+ * Gives every mistake its place; the same one found through several routes is told once. What the text itself made a
+ * mistake of, an unset variable say, is no value to judge.
+ */
 function place(found: readonly DataMistake[], document: ConfigDocument) {
   const placed = found.map(({ path, message, atKey }) => document.mistake(path, message, atKey))
+  const unreadable = new Set(document.mistakes.map(({ line, column }) => `${line}:${column}`))
   const seen = new Set<string>()
   return placed.filter(({ line, column, message }) => {
     const key = `${line}:${column}:${message}`
-    return !seen.has(key) && seen.add(key)
+    return !unreadable.has(`${line}:${column}`) && !seen.has(key) && seen.add(key)
   })
 }
 

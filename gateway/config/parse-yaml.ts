@@ -9,11 +9,13 @@ import {
   isSeq,
   Lexer,
   type LineCounter,
-  type Pair,
+  type Node,
   Parser,
+  Scalar,
   visit,
   type YAMLMap,
   type YAMLParseError,
+  type YAMLWarning,
 } from 'yaml'
 import type { Path } from './mistake.ts'
 
@@ -40,7 +42,13 @@ const CORE_TAGS: ReadonlySet<string> = new Set(
 export function parseYaml(text: string, lines: LineCounter) {
   let documents: Document.Parsed[]
   try {
-    const composer = new Composer({ version: '1.2', schema: 'core', uniqueKeys: false, merge: false, logLevel: 'error' })
+    const composer = new Composer({
+      version: '1.2',
+      schema: 'core',
+      uniqueKeys: false,
+      merge: false,
+      logLevel: 'error',
+    })
     documents = Array.from(composer.compose(tokens(text, lines), true, text.length))
   } catch (error) {
     if (!(error instanceof TooDeep)) throw error
@@ -49,7 +57,7 @@ export function parseYaml(text: string, lines: LineCounter) {
   }
   const [document, second] = documents
   if (!document) return { document: undefined, mistakes: [] }
-  const mistakes = [...document.errors, ...document.warnings].map((error) => toMistake(error, text))
+  const mistakes = [...document.errors, ...document.warnings].map((error) => toMistake(error, document))
   if (second) {
     mistakes.push({ offset: second.range[0], path: [], message: 'the file holds several documents: keep one' })
   }
@@ -82,12 +90,24 @@ function* tokens(text: string, lines: LineCounter) {
 
 const QUOTE = 'put a value that holds any of { } [ ] , # or ": " in quotes'
 
-/** The library's words where they help, plainer ones where its words speak of its insides. */
-function toMistake({ code, message, pos: [offset] }: YAMLParseError | Document.Parsed['warnings'][number], text: string): TextMistake {
+function toMistake({ code, message, pos }: YAMLParseError | YAMLWarning, document: Document.Parsed): TextMistake {
   const [first = ''] = message.split('\n')
-  return { offset: Math.min(offset, text.length), path: [], message: words(code, first) }
+  const offset = code === 'MISSING_CHAR' && first.includes('quote') ? openingQuote(document, pos[0]) : pos[0]
+  return { offset, path: [], message: words(code, first) }
 }
 
+/** The library points to where the text ends; the reader looks for where the quote began. */
+function openingQuote(document: Document.Parsed, end: number): number {
+  let opening = end
+  visit(document, {
+    Scalar(_key, { type, range }) {
+      if (type?.startsWith('QUOTE') && range && range[0] < end && range[1] >= end) opening = range[0]
+    },
+  })
+  return opening
+}
+
+/** The library's words where they help, plainer ones where its words speak of its insides. */
 function words(code: YAMLParseError['code'], message: string): string {
   switch (code) {
     case 'TAG_RESOLVE_FAILED':
@@ -101,7 +121,12 @@ function words(code: YAMLParseError['code'], message: string): string {
     case 'MULTILINE_IMPLICIT_KEY':
       return 'not valid YAML: expected "key: value": a ":", a quote or a bracket is missing here'
     case 'BAD_INDENT':
+      if (message.startsWith('Flow')) return 'not valid YAML: a bracket above is not closed before this line'
       return `not valid YAML: the indentation does not fit the lines above (${message})`
+    case 'MISSING_CHAR':
+      if (message.includes('quote')) return 'not valid YAML: this quote is never closed'
+      if (message.startsWith('Implicit map keys')) return 'not valid YAML: expected "key: value", the ":" is missing'
+      return `not valid YAML: ${message}${message.includes('flow') ? `: ${QUOTE}` : ''}`
     default:
       return `not valid YAML: ${message}`
   }
@@ -131,19 +156,28 @@ function structureMistakes(document: Document.Parsed): TextMistake[] {
     } else if (isAlias(node)) {
       const target = anchors.get(node.source)
       if (target === undefined) refuse(node, `no "&${node.source}" stands before this "*${node.source}"`)
-      else if (ancestors.some((ancestor) => ancestor === target)) refuse(node, `"*${node.source}" holds itself`)
+      else if (ancestors.some((ancestor) => ancestor === target)) refuse(node, `"*${node.source}" would hold itself`)
+      else return undefined
+      return emptyAt(node)
     } else if (isNode(node)) {
       if (node.tag !== undefined && !CORE_TAGS.has(node.tag)) refuse(node, `tags are not accepted: ${node.tag}`)
       if (node.anchor !== undefined) anchors.set(node.anchor, node)
     }
+    return undefined
   })
   return mistakes
 }
 
+/** Stands in for an alias that leads nowhere, so that the rest of the file can still be checked. */
+function emptyAt({ range }: Node): Scalar {
+  const empty = new Scalar(null)
+  empty.range = range ?? null
+  return empty
+}
+
 function keyMistake(key: unknown): string | undefined {
   if (!isScalar(key)) return 'keys must be plain names'
-  // An explicitly tagged merge key has a symbol for a value.
-  const name = typeof key.value === 'symbol' ? '<<' : key.value
+  const name = typeof key.value === 'symbol' ? keyText({ key }) : key.value
   if (typeof name !== 'string') return `keys must be text: write "${String(name)}" in quotes`
   return FORBIDDEN_KEYS.has(name) ? `the key "${name}" is not accepted` : undefined
 }
@@ -176,6 +210,8 @@ export function pathOf(ancestors: readonly unknown[], node: unknown): Path {
   })
 }
 
-function keyText({ key }: Pair): string {
-  return isScalar(key) ? String(key.value) : '?'
+/** A key as text; an explicitly tagged merge key has a symbol for a value. */
+export function keyText({ key }: { readonly key: unknown }): string {
+  if (!isScalar(key)) return '?'
+  return typeof key.value === 'symbol' ? '<<' : String(key.value)
 }

@@ -54,7 +54,7 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
     const count = (seen.get(policy.name) ?? 0) + 1
     seen.set(policy.name, count)
     const site: Site = { ...where, path: `${where.path}.${policy.name}${count > 1 ? `#${count}` : ''}` }
-    const optionsPath = entry.options === undefined ? entry.path : [...entry.path, entry.name]
+    const optionsPath = [...entry.path, entry.name]
     const parsed = check(policy.options, entry.options ?? {}, optionsPath)
     mistakes.push(...parsed.mistakes)
     if (policy.at === 'route' && policy.ends) ended = policy.name

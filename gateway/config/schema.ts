@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { bytes, duration, pathTemplate, show } from './fields.ts'
+import { bytes, duration, pathTemplate, show, tooLong } from './fields.ts'
 import { refuseUrl } from './url.ts'
 
 /** The shape of the file. Policies are checked one by one afterwards, each by its own schema. */
@@ -18,13 +18,16 @@ const url = z
   })
 
 const target = z
-  .union([
-    url,
-    z.strictObject({
-      url: url.describe('Address of the target'),
-      weight: z.int().min(1).max(1_000).default(1).describe('Share of the calls, relative to the other targets'),
-    }),
-  ])
+  .union(
+    [
+      url,
+      z.strictObject({
+        url: url.describe('Address of the target'),
+        weight: z.int().min(1).max(1_000).default(1).describe('Share of the calls, relative to the other targets'),
+      }),
+    ],
+    { error: (issue) => `expected a URL or { url, weight }, found ${show(issue.input)}` },
+  )
   .transform((value) => (typeof value === 'string' ? { url: value, weight: 1 } : value))
 
 const targets = z.array(target).min(1, { error: 'expected at least one target' })
@@ -44,7 +47,11 @@ const trust = z.union(
     }),
     z.strictObject({
       cidrs: z
-        .array(z.union([z.cidrv4(), z.cidrv6()]))
+        .array(
+          z.union([z.cidrv4(), z.cidrv6()], {
+            error: (issue) => `expected a network such as "10.0.0.0/8", found ${show(issue.input)}`,
+          }),
+        )
         .min(1)
         .describe('Networks whose forwarding fields are believed'),
     }),
@@ -88,7 +95,11 @@ const server = z.strictObject({
 
 const serviceUrl = (schemes: readonly string[], examples: string) =>
   z.string().refine((text) => schemes.some((scheme) => text.startsWith(scheme)), {
-    error: (issue) => `expected ${examples}, found ${show(String(issue.input).replace(/\/\/[^@/]*@/, '//…@'))}`,
+    // No more than the scheme is shown: these addresses hold passwords and tokens.
+    error: ({ input }) => {
+      const [scheme] = /^[a-z][a-z0-9+.-]*:/i.exec(String(input)) ?? []
+      return `expected ${examples}, found ${scheme === undefined ? 'no scheme' : `"${scheme}…"`}`
+    },
   })
 
 const services = z.strictObject({
@@ -135,20 +146,19 @@ const ROUTE_PATH = /^(?:\/(?:[A-Za-z0-9_.~!$&'()+,;=@-]+|:[A-Za-z_][A-Za-z0-9_]*
 
 const routePath = z
   .string({ error: (issue) => `expected a path such as "/products/:id", found ${show(issue.input)}` })
-  .min(1)
-  .max(1_024)
+  .max(1_024, tooLong(1_024))
   .regex(ROUTE_PATH, {
     error: (issue) =>
       `expected a path such as "/products/:id" or "/files/*" (parameters are whole segments, "*" comes last), found ${show(issue.input)}`,
+    abort: true,
+  })
+  .refine((path) => !/\/\.{1,2}(?:\/|$)/.test(path), {
+    error: 'no request ever has a "." or ".." segment in its path: leave it out',
   })
 
 export const routeSchema = z.strictObject({
   path: routePath.describe('Path to answer: literal segments, ":name" for one segment, a final "*" for the rest'),
-  methods: z
-    .array(z.enum(METHODS, { error: (issue) => `expected one of ${METHODS.join(', ')}, found ${show(issue.input)}` }))
-    .min(1)
-    .optional()
-    .describe('Methods to answer; all when left out'),
+  methods: z.array(z.enum(METHODS)).min(1).optional().describe('Methods to answer; all when left out'),
   policies: policies.default([]).describe('Around the whole exchange, outermost first'),
   upstream: z
     .union(

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { show } from './fields.ts'
 
 /**
  * Why a URL cannot be an upstream or key-set address; undefined when it can. Loopback and private addresses are where
@@ -6,19 +7,20 @@ import ipaddr from 'ipaddr.js'
  * clouds keep their credentials (169.254.169.254), are not.
  */
 export function refuseUrl(text: string): string | undefined {
+  // First of all, so that no other message shows a password.
+  if (text.includes('@')) return 'the URL must not hold a user name or password'
   const url = URL.parse(text)
   if (!url || !/^https?:\/\//i.test(text)) {
-    return `expected an http:// or https:// URL, found ${JSON.stringify(text.slice(0, 80))}`
+    return `expected an http:// or https:// URL, found ${show(text)}`
   }
-  if (url.username !== '' || url.password !== '' || text.includes('@'))
-    return 'the URL must not hold a user name or password'
   if (url.search !== '' || url.hash !== '' || /[?#\\\s]/.test(text))
     return 'the URL must have no query, fragment, backslash or space'
-  const written = /^https?:\/\/([^/]*)/i.exec(text)?.[1] ?? ''
-  if (written.toLowerCase().replace(/:\d+$/, '') !== url.hostname) {
-    return `the host must be written plainly: "${url.hostname}" instead of "${written.replace(/:\d+$/, '')}"`
-  }
-  return refuseHost(url.hostname)
+  const refusal = refuseHost(url.hostname)
+  if (refusal !== undefined) return refusal
+  const written = (/^https?:\/\/([^/]*)/i.exec(text)?.[1] ?? '').toLowerCase().replace(/:\d+$/, '')
+  return written === url.hostname
+    ? undefined
+    : `the host must be written plainly: "${url.hostname}" instead of "${written}"`
 }
 
 /** Why a host name or resolved address must not be called; undefined when it may. */
@@ -31,8 +33,14 @@ export function refuseHost(hostname: string): string | undefined {
   if (address.kind() !== ipaddr.parse(bare).kind())
     return `"${hostname}" is an IPv4 address in disguise: write ${address}`
   const range = address.range()
-  const refused = new Set<string>(['linkLocal', 'unspecified', 'broadcast', 'multicast', 'reserved'])
-  return refused.has(range)
-    ? `"${hostname}" is ${range === 'linkLocal' ? 'a link-local' : `a ${range}`} address and cannot be an upstream`
-    : undefined
+  return range in RANGES ? `"${hostname}" is ${RANGES[range]} address and cannot be an upstream` : undefined
+}
+
+/** Ranges in which no upstream lives. */
+const RANGES: Readonly<Record<string, string>> = {
+  linkLocal: 'a link-local',
+  unspecified: 'an unspecified',
+  broadcast: 'a broadcast',
+  multicast: 'a multicast',
+  reserved: 'a reserved',
 }
