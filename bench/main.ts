@@ -9,8 +9,8 @@ import { describeMachine, missingParts } from './machine.ts'
 import type { RunningProcess } from './processes.ts'
 import { isValid, type Measurement, report } from './report.ts'
 
-/** How long a run takes: every contender is warmed up once, then measured once in each round. */
-const FULL = { warmUpSeconds: 4, rounds: 3, seconds: 5 }
+/** How long a run takes. Each contender is warmed up once, long enough for the compiler of Bun to have settled. */
+const FULL = { warmUpSeconds: 8, rounds: 3, seconds: 5 }
 const QUICK = { warmUpSeconds: 1, rounds: 1, seconds: 2 }
 const CONNECTIONS = 64
 
