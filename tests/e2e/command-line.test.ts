@@ -87,8 +87,13 @@ const goodFile = () => file('good.yaml', JSON.stringify(simpleConfig(upstream.ur
 const start = (config: string, ...more: readonly string[]) =>
   new Program(['start', '--config', config, '--port', '0', '--admin-port', '0', ...more])
 
+/** A process needs seconds to start on a busy machine. */
+function processTest(name: string, run: () => Promise<void>) {
+  test(name, run, 30_000)
+}
+
 describe('start', () => {
-  test('prints every mistake of a file with its place, serves nothing and exits with 1', async () => {
+  processTest('prints every mistake of a file with its place, serves nothing and exits with 1', async () => {
     const path = await file(
       'broken.yaml',
       [
@@ -112,7 +117,7 @@ describe('start', () => {
     expect(program.output).not.toContain('ready at')
   })
 
-  test('says that a file is missing and exits with 1', async () => {
+  processTest('says that a file is missing and exits with 1', async () => {
     const program = start(join(folder, 'nowhere.yaml'))
     expect(await program.exit()).toBe(1)
     expect(program.output).toContain('nowhere.yaml')
@@ -120,7 +125,7 @@ describe('start', () => {
     expect(program.output).not.toContain('    at ')
   })
 
-  test('says that a folder is no file and exits with 1', async () => {
+  processTest('says that a folder is no file and exits with 1', async () => {
     const program = start(folder)
     expect(await program.exit()).toBe(1)
     expect(program.output).toContain('cannot be read')
@@ -130,7 +135,7 @@ describe('start', () => {
     ['--port', 'server.port'],
     ['--admin-port', 'server.admin.port'],
   ] as const) {
-    test(`says that a port is in use and how to take another, and exits with 1: ${option}`, async () => {
+    processTest(`says that a port is in use and how to take another, and exits with 1: ${option}`, async () => {
       const taken = createServer()
       await new Promise<void>((listening) => taken.listen(0, '127.0.0.1', listening))
       const { port } = taken.address() as { port: number }
@@ -152,7 +157,7 @@ describe('start', () => {
     ['dance'],
     ['start', '--no-such-option'],
   ]) {
-    test(`refuses what it does not know in one line: ${parameters.join(' ')}`, async () => {
+    processTest(`refuses what it does not know in one line: ${parameters.join(' ')}`, async () => {
       const program = new Program(parameters)
       expect(await program.exit()).toBe(1)
       expect(program.output).not.toContain('    at ')
@@ -162,20 +167,20 @@ describe('start', () => {
 })
 
 describe('check', () => {
-  test('says that a file is right and exits with 0', async () => {
+  processTest('says that a file is right and exits with 0', async () => {
     const program = new Program(['check', await goodFile()])
     expect(await program.exit()).toBe(0)
     expect(program.output).toContain('is right: 1 route, 1 upstream')
   })
 
-  test('exits with 1 for a file that is not', async () => {
+  processTest('exits with 1 for a file that is not', async () => {
     const program = new Program(['check', await file('empty.yaml', '')])
     expect(await program.exit()).toBe(1)
     expect(program.output).toContain('1 mistake')
   })
 })
 
-test('SIGTERM lets requests in flight finish, refuses new ones, and exits with 0', async () => {
+processTest('SIGTERM lets requests in flight finish, refuses new ones, and exits with 0', async () => {
   const program = start(await goodFile())
   const port = await program.port()
   expect((await rawRequest(port, 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'))[0]?.status).toBe(200)
@@ -208,7 +213,7 @@ test('SIGTERM lets requests in flight finish, refuses new ones, and exits with 0
   expect(program.output).toContain('"stopped"')
 })
 
-test('a second SIGTERM ends it at once', async () => {
+processTest('a second SIGTERM ends it at once', async () => {
   const hanging = await rawUpstream(['hang'])
   const program = start(await file('hang.yaml', JSON.stringify(simpleConfig(hanging.url))))
   const port = await program.port()
