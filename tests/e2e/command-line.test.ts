@@ -65,15 +65,12 @@ class Program {
     return this.child.exitCode ?? -1
   }
 
-  /** The port it serves on, once it says so. */
+  /** The port it serves on, once the log says so. */
   async port(): Promise<number> {
-    await until(
-      'the greeting',
-      () => /Sluice is ready at http:\/\/127\.0\.0\.1:\d+/.test(this.output) || this.child.exitCode !== null,
-    )
-    const port = Number(/ready at http:\/\/127\.0\.0\.1:(\d+)/.exec(this.output)?.[1])
-    expect(port, this.output).toBeGreaterThan(0)
-    return port
+    const served = () => /"message":"serving","url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(this.output)?.[1]
+    await until('the gateway to serve', () => served() !== undefined || this.child.exitCode !== null)
+    expect(Number(served()), this.output).toBeGreaterThan(0)
+    return Number(served())
   }
 }
 
@@ -114,7 +111,7 @@ describe('start', () => {
     expect(program.output).toContain('timeot')
     expect(program.output).toContain(`${path}:6:`)
     expect(program.output).toMatch(/[3-9] mistakes: nothing is served/)
-    expect(program.output).not.toContain('ready at')
+    expect(program.output).not.toContain('serving')
   })
 
   processTest('says that a file is missing and exits with 1', async () => {
