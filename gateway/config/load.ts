@@ -94,9 +94,9 @@ function unusedListMistakes(raw: RawSections, names: PolicyNames): DataMistake[]
     .flatMap((list) => {
       const entries = raw.policies[list]
       const site = { path: `policies.${list}`, owner: list, upstreams: Object.keys(raw.upstreams) }
-      const first = Array.isArray(entries)
-        ? names.registry.get(Object.keys(mapping(entries[0]))[0] ?? String(entries[0]))
-        : undefined
+      const first = (Array.isArray(entries) ? entries : [])
+        .map((entry) => names.registry.get(Object.keys(mapping(entry))[0] ?? String(entry)))
+        .find((policy) => policy !== undefined)
       return mountList(entries, ['policies', list], first?.at ?? 'route', site, names).mistakes.filter(
         ({ message }) => !message.includes(' needs the '),
       )

@@ -21,6 +21,8 @@ export interface MountedList {
 
 interface Entry {
   readonly path: Path
+  /** The entry of the route or upstream it came from: its own place, unless a named list brought it. */
+  readonly usedAt: Path
   readonly name: string
   readonly options: unknown
 }
@@ -41,12 +43,12 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
       continue
     }
     if (ended !== undefined) {
-      mistakes.push({ path: entry.path, message: `"${entry.name}" never runs: "${ended}" before it ends the chain` })
+      mistakes.push({ path: entry.usedAt, message: `"${entry.name}" never runs: "${ended}" before it ends the chain` })
     }
     if (policy.at !== level) {
       const place = policy.at === 'route' ? 'routes.<name>.policies' : 'upstreams.<name>.policies'
       mistakes.push({
-        path: entry.path,
+        path: entry.usedAt,
         message: `"${policy.name}" works around ${policy.at === 'route' ? 'a whole route' : 'single upstream calls'}: move it to ${place}`,
       })
       continue
@@ -63,7 +65,7 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
 
     mistakes.push(...siteMistakes(policy, parsed.value, site, optionsPath))
     if (policy.at === 'route')
-      mistakes.push(...unmetNeeds(policy.needs?.(parsed.value) ?? [], provided, policy, optionsPath))
+      mistakes.push(...unmetNeeds(policy.needs?.(parsed.value) ?? [], provided, policy, entry.usedAt))
     mounts.push({
       policy,
       options: parsed.value,
@@ -80,16 +82,16 @@ function* expand(
   path: Path,
   names: PolicyNames,
   mistakes: DataMistake[],
-  inside?: string,
+  usedAt?: Path,
 ): Generator<Entry> {
   if (!Array.isArray(raw)) return
   for (const [i, item] of raw.entries()) {
     const at = [...path, i]
     if (typeof item === 'string') {
-      if (!Object.hasOwn(names.lists, item)) yield { path: at, name: item, options: undefined }
-      else if (inside !== undefined)
+      if (!Object.hasOwn(names.lists, item)) yield { path: at, usedAt: usedAt ?? at, name: item, options: undefined }
+      else if (usedAt !== undefined || path[0] === 'policies')
         mistakes.push({ path: at, message: `"${item}" is a named list: lists cannot hold lists` })
-      else yield* expand(names.lists[item], ['policies', item], names, mistakes, item)
+      else yield* expand(names.lists[item], ['policies', item], names, mistakes, at)
       continue
     }
     const keys = item !== null && typeof item === 'object' && !Array.isArray(item) ? Object.keys(item) : []
@@ -109,7 +111,7 @@ function* expand(
       })
       continue
     }
-    yield { path: at, name, options: (item as Record<string, unknown>)[name] ?? {} }
+    yield { path: at, usedAt: usedAt ?? at, name, options: (item as Record<string, unknown>)[name] ?? {} }
   }
 }
 
