@@ -50,13 +50,16 @@ function withHost(raw: Buffer): Buffer {
 /** A request goes on before its body has been read, so one that turns out to be invalid may have reached the upstream. */
 const atMost = (messages: number) => Math.max(1, messages)
 
-/** Invalid to llhttp and yet one request at the upstream, never more: a GET goes on without its body, faults and all. */
-const LENIENT = [
+/**
+ * Invalid to llhttp, and yet sometimes one request at the upstream, never more: a GET goes on without its body, and may
+ * be on its way before the fault in that body is found.
+ */
+const LENIENT: ReadonlySet<string> = new Set([
   'test/request/transfer-encoding.md: Chunk data not terminated by CRLF',
   'test/request/transfer-encoding.md: Chunk header not terminated by CRLF',
   // Bun ignores chunk extensions, empty ones too.
   'test/request/transfer-encoding.md: No extension after semicolon',
-]
+])
 
 interface Outcome {
   readonly name: string
@@ -152,7 +155,7 @@ if (folder) {
     expect(invalid.length).toBeGreaterThan(80)
     expect(invalid.filter(({ forwarded, messages }) => forwarded > atMost(messages))).toEqual([])
     const passed = invalid.filter(({ forwarded, messages }) => forwarded > messages)
-    expect([...new Set(passed.map(({ name }) => name))].sort()).toEqual(LENIENT)
+    expect(passed.filter(({ name }) => !LENIENT.has(name))).toEqual([])
     // The loop is no proof if nothing ever gets through.
     const served = valid.filter(({ forwarded }) => forwarded > 0)
     expect(served.length).toBeGreaterThan(20)
