@@ -83,7 +83,6 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
     const { route, params } = findRoute(request, target.path)
     checkDeclaredBody(request, route.bodyLimit)
     const controller = new AbortController()
-    abortWhenGone(controller, connection.gone)
     const exchange = createExchange({
       request,
       id,
@@ -99,19 +98,33 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       waitUntil: connection.waitUntil ?? waitUntil,
     })
     visit.exchange = exchange
-    return run(exchange, route, controller)
+    return run(exchange, route, controller, connection.gone)
   }
 
-  async function run(exchange: Exchange, route: Route, controller: AbortController): Promise<Response> {
-    const cancelDeadline = clock.after(route.timeoutMs, () => controller.abort(deadlinePassed(exchange)))
-    try {
-      // A policy or an upstream that ignores the signal must not keep the client waiting.
-      return await Promise.race([route.handle(exchange), aborted(controller.signal)])
-    } catch (error) {
-      return answerAbort(error, exchange)
-    } finally {
-      cancelDeadline()
-    }
+  /**
+   * Runs the pipeline until it answers, the deadline passes or the client leaves, whichever comes first: a policy or
+   * an upstream that ignores the signal must not keep anybody waiting.
+   */
+  function run(exchange: Exchange, route: Route, controller: AbortController, gone?: AbortSignal): Promise<Response> {
+    return new Promise((resolve) => {
+      let answered = false
+      const settle = (response: Response) => {
+        cancelDeadline()
+        // A body nobody reads would keep its connection.
+        if (answered) response.body?.cancel().catch(() => {})
+        answered = true
+        resolve(response)
+      }
+      const abort = (reason: Error) => {
+        controller.abort(reason)
+        settle(answerAbort(reason, exchange))
+      }
+      const cancelDeadline = clock.after(route.timeoutMs, () => abort(deadlinePassed(exchange)))
+      // Stays when the answer has begun: the client may leave in the middle of the body.
+      if (gone?.aborted) abort(new ClientGone())
+      else gone?.addEventListener('abort', () => abort(new ClientGone()), { once: true })
+      route.handle(exchange).then(settle, (error) => settle(answerAbort(error, exchange)))
+    })
   }
 
   function refuse(visit: Visit, error: unknown): Response {
@@ -166,11 +179,6 @@ function createRouteFinder(router: Router<Route>) {
   }
 }
 
-function abortWhenGone(controller: AbortController, gone: AbortSignal | undefined): void {
-  if (gone?.aborted) controller.abort(new ClientGone())
-  else gone?.addEventListener('abort', () => controller.abort(new ClientGone()), { once: true })
-}
-
 function acceptTunnel(visit: Visit): Exchange['upgrade'] {
   const { upgrade } = visit.connection
   if (!upgrade) return undefined
@@ -186,16 +194,10 @@ function deadlinePassed({ body }: Exchange): GatewayError {
     : new GatewayError('upstream-timeout', { detail: 'The total time for this route is up' })
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
-}
-
 /** The client left or the time was up before the pipeline noticed; its unfinished calls are logged as they will end. */
 function answerAbort(error: unknown, { id, record }: Exchange): Response {
-  record.failure = error instanceof GatewayError ? error.code : 'client-gone'
+  record.failure =
+    error instanceof GatewayError ? error.code : error instanceof ClientGone ? 'client-gone' : 'internal-error'
   for (const call of record.calls) if (call.durationMs === undefined) call.failure = record.failure
   return error instanceof ClientGone ? clientClosedRequest() : toProblem(error, id)
 }
