@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { duration, show } from '../../gateway/config/fields.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
+import type { Call } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 
 const options = z.union(
@@ -38,7 +39,7 @@ export default definePolicy({
         }
         const cancel = clock.after(after, () => {
           end()
-          const failure = new GatewayError('upstream-timeout', { detail: `No response within ${after} ms` })
+          const failure = timeIsUp(call, after)
           own.abort(failure)
           reject(failure)
         })
@@ -64,3 +65,10 @@ export default definePolicy({
     }
   },
 })
+
+/** The upstream is not to blame while it waits for a client that does not send. */
+function timeIsUp({ exchange }: Call, afterMs: number): GatewayError {
+  return exchange.body.isReading
+    ? new GatewayError('request-timeout', { detail: `The body did not arrive within ${afterMs} ms` })
+    : new GatewayError('upstream-timeout', { detail: `No response within ${afterMs} ms` })
+}

@@ -15,8 +15,11 @@ const deaf = definePolicy({
   create: () => (_call, next) => next({ signal: new AbortController().signal }),
 })
 
-const gatewayWith = (upstream: () => Response | Promise<Response>, options: unknown = '800ms', ...inner: unknown[]) =>
-  createTestGateway({ register: [timeout, deaf], upstreamPolicies: [{ timeout: options }, ...inner], upstream })
+const gatewayWith = (
+  upstream: (request: Request) => Response | Promise<Response>,
+  options: unknown = '800ms',
+  ...inner: unknown[]
+) => createTestGateway({ register: [timeout, deaf], upstreamPolicies: [{ timeout: options }, ...inner], upstream })
 
 function watch<T>(work: Promise<T>) {
   const watched = { work, settled: false }
@@ -40,6 +43,16 @@ describe('timeout', () => {
     const response = await work
     expect(response.status).toBe(504)
     expect(await response.json()).toMatchObject({ type: 'urn:sluice:problem:upstream-timeout' })
+  })
+
+  test('answers 408 when it is the client who does not send', async () => {
+    const gateway = await gatewayWith(async (request) => new Response(await request.text()))
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(3)) })
+    const answer = gateway.fetch('/x/1', { method: 'POST', body, duplex: 'half' } as RequestInit)
+    await gateway.clock.advance(800)
+    const response = await answer
+    expect(response.status).toBe(408)
+    expect(await response.json()).toMatchObject({ type: 'urn:sluice:problem:request-timeout' })
   })
 
   test('aborts the call it gave up', async () => {
