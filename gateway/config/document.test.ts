@@ -51,6 +51,7 @@ describe('a text that is accepted', () => {
     },
     { name: 'with nothing but a value', text: 'hello\n', data: 'hello' },
     { name: 'with nothing but null', text: '~\n', data: null },
+    { name: 'with numbers and switches as keys', text: '7: x\ntrue: y\n', data: { 7: 'x', true: 'y' } },
     { name: 'of JSON', text: '{"a": [1, 2.5, null, "x"]}', data: { a: [1, 2.5, null, 'x'] } },
   ])('may be $name', ({ text, data }) => {
     expect(dataOf(text)).toEqual(data)
@@ -145,9 +146,13 @@ describe('a text that is refused', () => {
       text: '%TAG ! tag:evil.test,2026:\n---\na: !foo x\n',
       mistakes: ['3:4  tags are not accepted: tag:evil.test,2026:foo'],
     },
-    { name: 'a number as key', text: 'a:\n  1: x\n', mistakes: ['2:3  a.1  keys must be text: write "1" in quotes'] },
-    { name: 'a switch as key', text: 'true: x\n', mistakes: ['1:1  true  keys must be text: write "true" in quotes'] },
-    { name: 'no key', text: 'a: 1\n~: x\n', mistakes: ['2:1  null  keys must be text: write "null" in quotes'] },
+    {
+      name: 'a number as key',
+      text: 'a:\n  1.10: x\n',
+      mistakes: ['2:3  a.1.1  keys must be text: write "1.10" in quotes'],
+    },
+    { name: 'a number twice', text: '1: x\n"1": y\n', mistakes: ['2:1  1  the key "1" stands twice: keep one'] },
+    { name: 'no key', text: 'a: 1\n~: x\n', mistakes: ['2:1  null  keys must be text: write "~" in quotes'] },
     { name: 'a mapping as key', text: '? { a: 1 }\n: 2\n', mistakes: ['1:3  ?  keys must be plain names'] },
     { name: 'a list as key', text: '[a]: 2\n', mistakes: ['1:1  ?  keys must be plain names'] },
     { name: 'an alias as key', text: 'a: &x b\n*x : 2\n', mistakes: ['2:1  ?  keys must be plain names'] },
@@ -312,6 +317,11 @@ h:
     const { mistake } = parse(text)
     const places = [false, true].map((atKey) => mistake(path, '', atKey)).map(({ line, column }) => `${line}:${column}`)
     expect(places).toEqual([value, key])
+  })
+
+  test('is not moved by a byte order mark', () => {
+    const { line, column } = parse('\uFEFFa: 1\n').mistake(['a'], '')
+    expect([line, column]).toEqual([1, 4])
   })
 
   test('is the same with Windows line ends', () => {

@@ -178,7 +178,13 @@ function emptyAt({ range }: Node): Scalar {
 function keyMistake(key: unknown): string | undefined {
   if (!isScalar(key)) return 'keys must be plain names'
   const name = typeof key.value === 'symbol' ? keyText({ key }) : key.value
-  if (typeof name !== 'string') return `keys must be text: write "${String(name)}" in quotes`
+  if (typeof name !== 'string') {
+    // A number or a switch is as good as its text, unless reading it has changed that: 1.10 is 1.1.
+    const source = key.source ?? ''
+    return source !== '' && source === String(name) && name !== null
+      ? undefined
+      : `keys must be text: write "${source}" in quotes`
+  }
   return FORBIDDEN_KEYS.has(name) ? `the key "${name}" is not accepted` : undefined
 }
 
@@ -186,7 +192,7 @@ function keyMistake(key: unknown): string | undefined {
 function duplicateKeys(map: YAMLMap, ancestors: readonly unknown[]): TextMistake[] {
   const seen = new Set<unknown>()
   return map.items.flatMap((pair) => {
-    const name = isScalar(pair.key) ? pair.key.value : pair.key
+    const name = isScalar(pair.key) ? keyText(pair) : pair.key
     if (!seen.has(name)) {
       seen.add(name)
       return []

@@ -146,6 +146,7 @@ const ROUTE_PATH = /^(?:\/(?:[A-Za-z0-9_.~!$&'()+,;=@-]+|:[A-Za-z_][A-Za-z0-9_]*
 
 const routePath = z
   .string({ error: (issue) => `expected a path such as "/products/:id", found ${show(issue.input)}` })
+  .min(1)
   .max(1_024, tooLong(1_024))
   .regex(ROUTE_PATH, {
     error: (issue) =>

@@ -247,6 +247,21 @@ describe('a part that does not fit the others', () => {
       told: ['3:59  routes.b.path  "/f/*" answers the same requests as route "a" (/f/*)'],
     },
     {
+      in: 'route',
+      text: '{ path: /a, methods: [GTE], upstream: main }, b: { path: /a, upstream: main }',
+      told: [
+        '3:36  routes.a.methods[0]  expected one of "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", found "GTE"; did you mean "GET"?',
+      ],
+    },
+    {
+      in: 'route',
+      text: '{ path: /, upstream: { name: mian, path: x } }',
+      told: [
+        '3:43  routes.a.upstream.name  unknown upstream "mian"; did you mean "main"?',
+        '3:55  routes.a.upstream.path  expected a path that begins with one "/" and has no spaces, "#" or "\\", found "x"',
+      ],
+    },
+    {
       in: 'routePolicies',
       text: '[{ timeout: 1s }]',
       told: [
