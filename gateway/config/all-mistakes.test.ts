@@ -93,7 +93,7 @@ test('every mistake of a file is told at once, in the order of the file', () => 
     '7:32  server.limits.timeout  expected a duration with its unit, such as "800ms", "10s" or "1m", found 5',
     '9:10  services.store  expected memory:, redis://…, rediss://… or upstash:, found "mysql:…"',
     '10:3  services.brokr  unknown key "brokr"; did you mean "broker"?',
-    '13:10  upstreams.catalog.url  "169.254.169.254" is a link-local address and cannot be an upstream',
+    '13:10  upstreams.catalog.url  "169.254.169.254" is a link-local address, where no service lives',
     '14:14  upstreams.catalog.balance  expected one of "round-robin", "random", "least-requests", "p2c-ewma", "hash", found "random-robin"; did you mean "round-robin"?',
     '16:9  upstreams.catalog.policies[0]  unknown policy "timeot"; did you mean "timeout"?',
     '17:28  upstreams.catalog.policies[1].retry.attempts  expected a number, found "many"',

@@ -122,3 +122,5 @@ export function show(value: unknown): string {
 function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
+
+export { refuseHost } from './url.ts'

@@ -64,8 +64,11 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
     if (parsed.mistakes.length > 0) continue
 
     mistakes.push(...siteMistakes(policy, parsed.value, site, optionsPath))
-    if (policy.at === 'route')
-      mistakes.push(...unmetNeeds(policy.needs?.(parsed.value) ?? [], provided, policy, entry.usedAt))
+    if (policy.at === 'route') {
+      const needs = new Set(policy.needs?.(parsed.value))
+      if (rendersCaller(parsed.value)) needs.add(principal)
+      mistakes.push(...unmetNeeds([...needs], provided, policy, entry.usedAt))
+    }
     mounts.push({
       policy,
       options: parsed.value,
@@ -155,12 +158,22 @@ function referenceMistake(reference: Reference, policy: Policy, site: Site): str
   return `unknown parameter "${name}" in "${source}": the path of ${site.owner} has ${site.params.join(', ') || 'none'}${didYouMean(name, site.params)}`
 }
 
+/** True when a template would render the caller; without one it would silently render nothing. */
+function rendersCaller(options: unknown): boolean {
+  return [...references(options)].some(
+    ({ found, inTemplate }) => inTemplate && (found.root === 'claims' || found.source === 'client.id'),
+  )
+}
+
 /** Every reference in parsed options, with the path that leads to it. */
-export function* references(value: unknown, path: Path = []): Generator<{ found: Reference; path: Path }> {
+export function* references(
+  value: unknown,
+  path: Path = [],
+): Generator<{ found: Reference; path: Path; inTemplate: boolean }> {
   if (value instanceof Template) {
-    for (const found of value.references) yield { found, path }
+    for (const found of value.references) yield { found, path, inTemplate: true }
   } else if (isReference(value)) {
-    yield { found: value, path }
+    yield { found: value, path, inTemplate: false }
   } else if (Array.isArray(value)) {
     for (const [i, item] of value.entries()) yield* references(item, [...path, i])
   } else if (value !== null && typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {

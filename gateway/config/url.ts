@@ -33,7 +33,7 @@ export function refuseHost(hostname: string): string | undefined {
   if (address.kind() !== ipaddr.parse(bare).kind())
     return `"${hostname}" is an IPv4 address in disguise: write ${address}`
   const range = address.range()
-  return range in RANGES ? `"${hostname}" is ${RANGES[range]} address and cannot be an upstream` : undefined
+  return range in RANGES ? `"${hostname}" is ${RANGES[range]} address, where no service lives` : undefined
 }
 
 /** Ranges in which no upstream lives. */

@@ -131,6 +131,7 @@ describe('aggregate', () => {
       name: 'identify',
       at: 'route',
       options: z.strictObject({}),
+      provides: [principal],
       create: () => (exchange, next) => {
         exchange.set(principal, { id: 'alice', claims: { sub: 'alice' }, via: 'test' })
         exchange.outgoing.set('x-user-id', 'alice')

@@ -190,6 +190,11 @@ describe('headers, at load', () => {
     { name: 'a lone star', options: { request: { remove: ['*'] } }, message: 'expected a header name' },
     { name: 'an unknown name', options: { request: { set: { a: '{claim.sub}' } } }, message: 'did you mean "claims"' },
     { name: 'a misspelt key', options: { requests: {} }, message: 'did you mean "request"' },
+    {
+      name: 'a claim with nobody signed in before, which would be empty for everybody',
+      options: { request: { set: { 'x-user': '{claims.sub}' } } },
+      message: '"headers" needs the principal from an earlier policy',
+    },
   ])('refuses $name', async ({ options, message }) => {
     expect(String(await headers(options).catch((error: unknown) => error))).toContain(message)
   })

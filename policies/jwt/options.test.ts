@@ -76,6 +76,11 @@ describe('mistakes', () => {
       given: () => ({ ...published, algorithms: ['HS256'] }),
       at: 'algorithms',
     },
+    {
+      name: 'are keys at the address where clouds keep credentials',
+      given: () => ({ ...published, jwks: 'https://169.254.169.254/keys' }),
+      at: 'jwks',
+    },
     { name: 'are no issuer', given: () => ({ ...published, issuer: undefined }), at: 'issuer' },
     { name: 'are no audience', given: () => ({ ...published, audience: undefined }), at: 'audience' },
     { name: 'are no keys at all', given: () => ({ ...published, jwks: undefined }), at: '' },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, headerName } from '../../gateway/config/fields.ts'
+import { duration, headerName, refuseHost } from '../../gateway/config/fields.ts'
 import type { OptionMistake } from '../../gateway/core/policy.ts'
 import type { RequiredClaims } from './access.ts'
 import { ALGORITHMS, isSymmetric } from './algorithms.ts'
@@ -120,6 +120,10 @@ function sourceMistakes({ jwks, keys, algorithms, 'allow-http': allowHttp }: Jwt
   const mistakes: OptionMistake[] = []
   if (username !== '' || password !== '') {
     mistakes.push({ path: ['jwks'], message: 'a key set is public, its URL has no user name or password' })
+  }
+  const refusal = jwks === undefined ? undefined : refuseHost(hostname)
+  if (refusal !== undefined) {
+    mistakes.push({ path: ['jwks'], message: refusal })
   }
   if (protocol === 'http:' && !allowHttp && !isLoopback(hostname)) {
     const message = 'keys fetched over plain http can be replaced on the way: use https, or set "allow-http: true"'
