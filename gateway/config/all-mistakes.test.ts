@@ -1,20 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { builtInPolicies } from '../../policies/index.ts'
-import { loadConfig } from './load.ts'
-import { ConfigError } from './mistake.ts'
-
-const registry = new Map(builtInPolicies.map((policy) => [policy.name, policy]))
-
-/** Every mistake of a file as `line:column  path  message`. */
-function mistakesOf(text: string): string[] {
-  try {
-    loadConfig(text, { file: 'gateway.yaml', registry })
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return error.message.split('\n').map((line) => line.slice('gateway.yaml:'.length))
-  }
-  return []
-}
+import { mistakesOf } from '../../tests/support/config-mistakes.ts'
 
 /** Everything that can be wrong, all at once. */
 const BROKEN = `version: 2

@@ -1,39 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { builtInPolicies } from '../../policies/index.ts'
-import { loadConfig } from './load.ts'
-import { ConfigError } from './mistake.ts'
-
-const registry = new Map(builtInPolicies.map((policy) => [policy.name, policy]))
-
-/** Every mistake of a file as `line:column  path  message`. */
-function mistakesOf(text: string): string[] {
-  try {
-    loadConfig(text, { file: 'gateway.yaml', registry })
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return error.message.split('\n').map((line) => line.slice('gateway.yaml:'.length))
-  }
-  return []
-}
-
-/** Sound files with one part left open. */
-const FRAMES = {
-  route: (part: string) => `version: 1\nupstreams: { main: { url: http://main.test } }\nroutes: { a: ${part} }\n`,
-  routePolicies: (part: string) =>
-    `version: 1\nupstreams: { main: { url: http://main.test } }\nroutes: { a: { path: /a/:id, upstream: main, policies: ${part} } }\n`,
-  upstreamPolicies: (part: string) =>
-    `version: 1\nupstreams: { main: { url: http://main.test, policies: ${part} } }\nroutes: { a: { path: /, policies: [respond] } }\n`,
-  file: (part: string) => part,
-} as const
-
-interface Case {
-  readonly in: keyof typeof FRAMES
-  readonly text: string
-  readonly told: readonly string[]
-}
+import { FRAMES, type MistakeCase, mistakesOf } from '../../tests/support/config-mistakes.ts'
 
 describe('a wrong value of a route, a policy or the file', () => {
-  test.each<Case>([
+  test.each<MistakeCase>([
     { in: 'route', text: '', told: ['3:15  routes.a  expected a mapping, found nothing'] },
     { in: 'route', text: '[]', told: ['3:14  routes.a  expected a mapping, found an empty list'] },
     {

@@ -1,37 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { builtInPolicies } from '../../policies/index.ts'
-import { loadConfig } from './load.ts'
-import { ConfigError } from './mistake.ts'
-
-const registry = new Map(builtInPolicies.map((policy) => [policy.name, policy]))
-
-/** Every mistake of a file as `line:column  path  message`. */
-function mistakesOf(text: string): string[] {
-  try {
-    loadConfig(text, { file: 'gateway.yaml', registry })
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    return error.message.split('\n').map((line) => line.slice('gateway.yaml:'.length))
-  }
-  return []
-}
-
-/** Sound files with one part left open. */
-const FRAMES = {
-  server: (part: string) => `version: 1\nserver: ${part}\nroutes: { a: { path: /, policies: [respond] } }\n`,
-  services: (part: string) => `version: 1\nservices: ${part}\nroutes: { a: { path: /, policies: [respond] } }\n`,
-  upstream: (part: string) =>
-    `version: 1\nupstreams: { main: ${part} }\nroutes: { a: { path: /, policies: [respond] } }\n`,
-} as const
-
-interface Case {
-  readonly in: keyof typeof FRAMES
-  readonly text: string
-  readonly told: readonly string[]
-}
+import { FRAMES, type MistakeCase, mistakesOf } from '../../tests/support/config-mistakes.ts'
 
 describe('a wrong value of the server, its services or an upstream', () => {
-  test.each<Case>([
+  test.each<MistakeCase>([
     { in: 'server', text: '8080', told: ['2:9  server  expected a mapping, found 8080'] },
     { in: 'server', text: '[]', told: ['2:9  server  expected a mapping, found an empty list'] },
     { in: 'server', text: '', told: ['2:9  server  expected a mapping, found nothing'] },

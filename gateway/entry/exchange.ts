@@ -4,21 +4,9 @@ import { type Key, principal } from '../core/keys.ts'
 import type { ExchangeRecord } from '../core/record.ts'
 import { readCookie, type Scope } from '../core/scope.ts'
 
-/** What is known of a request once a route has been found. */
-export interface Arrival {
-  readonly request: Request
-  readonly id: string
-  readonly route: string
-  readonly path: string
-  readonly search: string
-  readonly params: Readonly<Record<string, string>>
-  readonly client: Client
-  readonly trace: Trace
+/** What is known of a request once a route has been found; the rest of the exchange is made from it. */
+export interface Arrival extends Omit<Exchange, 'body' | 'outgoing' | 'record' | 'scope' | 'get' | 'set'> {
   readonly bodyLimit: number
-  readonly signal: AbortSignal
-  readonly deadline: number
-  readonly upgrade: ((tunnel: Tunnel) => void) | undefined
-  readonly waitUntil: (work: Promise<unknown>) => void
 }
 
 /** Makes the exchange route policies work with. Whatever most requests do not need is made on first use. */
