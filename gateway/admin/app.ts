@@ -18,6 +18,7 @@ export interface AdminParts {
 /** Health, readiness and metrics for the admin listener. It reads; it has no way to change anything. */
 export function createAdminApp({ accepting, dependencies, metrics }: AdminParts): Hono {
   const app = new Hono()
+  app.get('/', (c) => c.json({ see: ['/_sluice/health', '/_sluice/ready', '/_sluice/metrics'] }))
   app.get('/_sluice/health', (c) => c.json({ status: 'ok' }))
   app.get('/_sluice/ready', async (c) => {
     const states = await dependencies()

@@ -33,7 +33,7 @@ async function readGreeting(output: ReadableStream<Uint8Array>): Promise<string>
 
 /** The commands under a numbered heading, as one script. */
 function commandsOf(number: number): string {
-  const section = greeting.split(/^ {2}\d\. .*$/m)[number] ?? ''
+  const section = greeting.split(/^ {2}\d\. .*$|^Ctrl-C/m)[number] ?? ''
   return section.replace(/^ {7}/gm, '')
 }
 
@@ -85,7 +85,7 @@ describe('the demo', () => {
 
   test('takes an order that is confirmed by way of the broker', async () => {
     const script = commandsOf(2)
-    const listing = script.trim().split('\n').at(-1) ?? ''
+    const listing = (script.trim().split('\n').at(-1) ?? '').replace(/; echo$/, '')
     const answer = await shell(
       `${script}\nfor i in $(seq 50); do ${listing} | grep -q '"status":"confirmed"' && break; sleep 0.1; done; echo; ${listing}`,
     )
@@ -94,11 +94,16 @@ describe('the demo', () => {
   })
 
   test('answers without prices while pricing is broken, and with them once it is mended', async () => {
-    const answer = await shell(commandsOf(3))
-    expect(answer).toMatch(
-      /price;fallback;error="circuit-open"[\s\S]*composition-complete: \?0[\s\S]*price;ok;[\s\S]*composition-complete: \?1/i,
-    )
-  }, 30_000)
+    expect(await shell(commandsOf(3))).toMatch(/price;fallback;error="circuit-open"[\s\S]*composition-complete: \?0/i)
+    expect(await shell(commandsOf(4))).toMatch(/composition-complete: \?1/i)
+  }, 60_000)
+
+  test('cancels an order whose card is declined', async () => {
+    const [signIn = ''] = commandsOf(2).split(/^curl -si/m)
+    const answer = await shell(`${signIn}\n${commandsOf(5)}`)
+    expect(answer).toContain('"status":"pending"')
+    expect(answer).toMatch(/"status":"cancelled".*"reason":"[^"]*declined/)
+  })
 
   test('stops cleanly on SIGTERM', async () => {
     demo.kill('SIGTERM')

@@ -125,7 +125,7 @@ function listen({ name, host, port, fetch }: Listening): Bun.Server<undefined> {
     })
   } catch (error) {
     throw new Error(
-      `The ${name} service cannot listen on ${host}:${port}: ${reasonOf(error)}; stop what uses the port or choose another`,
+      `The ${name} service cannot listen on ${host}:${port}: is another demo running? Stop what uses the port (${reasonOf(error)})`,
       { cause: error },
     )
   }

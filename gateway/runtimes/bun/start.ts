@@ -133,10 +133,16 @@ export function readConfig(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    const reason =
-      error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : String(error)
-    throw new ConfigError([{ file, line: 1, column: 1, path: '', message: `cannot be read: ${reason}` }])
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const message = `cannot be read: ${UNREADABLE[code] ?? String(error)}`
+    throw new ConfigError([{ file, line: 1, column: 1, path: '', message }])
   }
+}
+
+const UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user may not read it',
 }
 
 /** A connection must outlast the longest wait for an upstream. */

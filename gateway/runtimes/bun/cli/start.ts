@@ -68,13 +68,20 @@ function shopLog(log: Logger): Pick<Logger, 'info' | 'warn'> {
   }
 }
 
+/** Ctrl-C under npm arrives twice, from the terminal and from npm. */
+const SAME_PRESS_MS = 1_000
+
 function stopOnSignal(stop: () => Promise<void>): void {
-  let stopping = false
+  let stoppingSince: number | undefined
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      // A second signal means: now.
-      if (stopping) process.exit(1)
-      stopping = true
+      const now = systemClock.now()
+      if (stoppingSince !== undefined) {
+        if (now - stoppingSince >= SAME_PRESS_MS) process.exit(1)
+        return
+      }
+      stoppingSince = now
+      if (process.stdout.isTTY) console.log('\nStopping; press Ctrl-C again to end at once')
       stop().then(
         () => process.exit(0),
         (error: unknown) => {
