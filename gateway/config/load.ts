@@ -147,6 +147,7 @@ function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Plan {
         bodyLimit: route.body ?? config.server.limits.body,
       }),
     ),
+    announces: all.some(({ policy }) => policy.at === 'route' && policy.announces),
     reserved: [...new Set(all.flatMap(({ policy, options }) => policy.reserves?.(options) ?? []))],
   }
 }

@@ -9,6 +9,8 @@ export interface Plan {
   readonly services: ConfigFile['services']
   readonly upstreams: readonly UpstreamPlan[]
   readonly routes: readonly RoutePlan[]
+  /** True when a route announces events, so that an outbox and a broker are needed. */
+  readonly announces: boolean
   /** Request fields that only the gateway may set; dropped from every client request. Lower case. */
   readonly reserved: readonly string[]
 }

@@ -43,6 +43,8 @@ interface PolicyTraits<Schema extends z.ZodType> {
 /** Wraps the whole exchange of a route. */
 export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends PolicyTraits<Schema> {
   readonly at: 'route'
+  /** True when it uses `events`, so that outbox and broker are opened only where something is announced. */
+  readonly announces?: boolean
   /** Values it sets on the exchange. */
   readonly provides?: readonly Key<unknown>[]
   /** Values an earlier policy must have set, given these options. */

@@ -16,6 +16,7 @@ export interface Services {
   readonly createId: () => string
   /** For a policy's own needs (key sets, say). Upstreams are reached through `upstreams` or `next`. */
   readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
+  readonly keep: Keep
   readonly store: Store
   readonly limiters: Limiters
   readonly breakers: Breakers
@@ -24,6 +25,12 @@ export interface Services {
   readonly log: Logger
   readonly metrics: Metrics
 }
+
+/**
+ * Gives what was made under this name before, else makes it. For data that is expensive to lose, such as fetched keys:
+ * it outlives a reload, and mounts that name the same thing share it. The name must hold everything `make` depends on.
+ */
+export type Keep = <Thing extends object>(name: string, make: () => Thing) => Thing
 
 /** What an upstream policy can reach: everything but other upstreams. */
 export type UpstreamServices = Omit<Services, 'upstreams'>

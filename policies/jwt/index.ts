@@ -2,6 +2,7 @@ import type { JWTPayload } from 'jose'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { principal } from '../../gateway/core/keys.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import type { Keep } from '../../gateway/core/services.ts'
 import { readClaim, scopesOf, unmetClaims } from './access.ts'
 import { createChallenges } from './challenge.ts'
 import { claimAsHeader } from './claim-headers.ts'
@@ -21,8 +22,8 @@ export default definePolicy({
   check: checkOptions,
   reserves: (given) => Object.values(given['claims-to-headers']),
 
-  create(given, { clock, fetch, log }) {
-    const source = keySource(given, { clock, fetch, log })
+  create(given, { clock, fetch, keep, log }) {
+    const source = keySource(given, { clock, fetch, log }, keep)
     const verify = createVerifier(verifierOptions(given), source, { clock, log })
     const challenges = createChallenges(given.realm, given.scopes)
 
@@ -87,19 +88,18 @@ export default definePolicy({
   },
 })
 
-function keySource(given: JwtOptions, services: PublishedKeysServices) {
+/** A reload while the issuer is down must not lose the keys; routes with the same issuer share them. */
+function keySource(given: JwtOptions, services: PublishedKeysServices, keep: Keep) {
   const { jwks, keys = [], algorithms } = given
   if (jwks === undefined) return fixedKeys(toKeySet(keys, algorithms))
-  return publishedKeys(
-    {
-      url: jwks,
-      algorithms,
-      cacheForMs: given['cache-for'],
-      staleForMs: given['stale-for'],
-      cooldownMs: given.cooldown,
-    },
-    services,
-  )
+  const published = {
+    url: jwks,
+    algorithms,
+    cacheForMs: given['cache-for'],
+    staleForMs: given['stale-for'],
+    cooldownMs: given.cooldown,
+  }
+  return keep(`jwt keys ${JSON.stringify(published)}`, () => publishedKeys(published, services))
 }
 
 function verifierOptions(given: JwtOptions) {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
+import { createKeeper } from '../../gateway/services/keeper.ts'
 import { createTestGateway, TEST_START } from '../../tests/support/gateway.ts'
 import jwt from './index.ts'
 import {
@@ -250,6 +251,18 @@ describe('keys that an issuer publishes', () => {
     await gateway.clock.advance(11 * MINUTE_MS)
     expect((await gateway.fetch('/x/1', old)).status).toBe(401)
     expect((await gateway.fetch('/x/1', fresh)).status).toBe(200)
+  })
+
+  test('outlive a reload of the configuration, also while the issuer is down', async () => {
+    const keep = createKeeper()
+    const issuer = scriptIssuer([key.jwk])
+    const policies = [mounted({ keys: undefined, jwks: JWKS_URL })]
+    const reload = () => createTestGateway({ register: [jwt], policies, services: { fetch: issuer.fetch, keep } })
+    const token = bearer(await key.sign(claims()))
+    expect((await (await reload()).fetch('/x/1', token)).status).toBe(200)
+    issuer.answer = () => new Response(null, { status: 500 })
+    expect((await (await reload()).fetch('/x/1', token)).status).toBe(200)
+    expect(issuer.requests).toHaveLength(1)
   })
 
   test('go on verifying while the issuer is down, and give 503 when they are too stale', async () => {

@@ -29,6 +29,7 @@ const options = z.strictObject({
 export default definePolicy({
   name: 'publish',
   at: 'route',
+  announces: true,
   reads: ['response'],
   options,
 

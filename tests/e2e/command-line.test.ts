@@ -210,6 +210,22 @@ processTest('SIGTERM lets requests in flight finish, refuses new ones, and exits
   expect(program.output).toContain('"stopped"')
 })
 
+processTest('one Ctrl-C, which npm and the terminal both pass on, lets requests in flight finish', async () => {
+  const finishSlow = Promise.withResolvers<void>()
+  const slow = await rawUpstream([{ waitFor: finishSlow.promise }, OK])
+  const program = start(await file('interrupt.yaml', JSON.stringify(simpleConfig(slow.url))))
+  const port = await program.port()
+  const request = rawRequest(port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', { timeoutMs: 10_000 })
+  await until('the request in flight', () => slow.requests.length === 1)
+  program.child.kill('SIGINT')
+  await until('the stop to begin', () => program.output.includes('"stopping"'))
+  program.child.kill('SIGINT')
+  finishSlow.resolve()
+  expect((await request)[0]?.status).toBe(200)
+  expect(await program.exit(5_000)).toBe(0)
+  await slow.close()
+})
+
 processTest('a second SIGTERM ends it at once', async () => {
   const hanging = await rawUpstream(['hang'])
   const program = start(await file('hang.yaml', JSON.stringify(simpleConfig(hanging.url))))

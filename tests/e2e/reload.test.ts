@@ -71,6 +71,7 @@ describe('a configuration file', () => {
     ['that is broken', 'version: 1\nroutes: { all: { path: "/*", upstream: nowhere } }\n'],
     ['that is half written', generationText()],
     ['that is empty', ''],
+    ['that announces events for the first time, which needs a restart,', announcingText()],
   ] as const) {
     test(`${name} changes nothing, and is logged once`, async () => {
       const refusedBefore = reloads('configuration not reloaded')
@@ -107,4 +108,15 @@ describe('a configuration file', () => {
 
 function generationText(): string {
   return '{"version":1,"upstreams":{"main":{"url":"http://127.0.0.1:1"}},"routes":{"all":{"pa'
+}
+
+/** A good configuration, but one for which no outbox has been opened. */
+function announcingText(): string {
+  const publish = {
+    type: 'order.placed',
+    exchange: 'shop.events',
+    subject: '{response.body.id}',
+    data: '{response.body}',
+  }
+  return JSON.stringify(simpleConfig('http://127.0.0.1:1', { route: { policies: [{ publish }] } }))
 }

@@ -4,6 +4,7 @@ import type { Policy } from '../../gateway/core/policy.ts'
 import type { UpstreamServices } from '../../gateway/core/services.ts'
 import { type Connection, createGateway } from '../../gateway/gateway.ts'
 import { createOpossumBreakers } from '../../gateway/services/breakers/opossum-breakers.ts'
+import { createKeeper } from '../../gateway/services/keeper.ts'
 import { createMemoryLimiters } from '../../gateway/services/limiters/memory-limiters.ts'
 import { createMemoryStore } from '../../gateway/services/store/memory-store.ts'
 import type { OutgoingRequest } from '../../gateway/upstream/transport.ts'
@@ -58,6 +59,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
     fetch: () => {
       throw new TypeError('This test scripts no network: pass services.fetch')
     },
+    keep: createKeeper(),
     store: createMemoryStore({ clock }),
     limiters: createMemoryLimiters({ clock }),
     breakers: createOpossumBreakers({ clock, random, log, metrics }),

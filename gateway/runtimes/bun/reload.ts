@@ -31,7 +31,10 @@ export function watchConfig(
       log.info('configuration reloaded', { file })
     } catch (error) {
       metrics.count('sluice_config_reloads_total', { outcome: 'refused' })
-      log.error('configuration not reloaded, the last good one keeps serving', { file, mistakes: describe(error) })
+      log.error('configuration not reloaded, the last good one keeps serving', {
+        file,
+        mistakes: describe(error, file),
+      })
     }
   }
   const watcher = watch(dirname(file) || '.', () => {
@@ -55,7 +58,7 @@ function read(file: string): string | undefined {
   }
 }
 
-function describe(error: unknown): unknown {
+function describe(error: unknown, file: string): unknown {
   if (error instanceof ConfigError) return error.message.split('\n')
-  return [error instanceof Error ? error.message : String(error)]
+  return [`${file}  ${error instanceof Error ? error.message : String(error)}`]
 }

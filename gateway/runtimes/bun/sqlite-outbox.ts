@@ -162,9 +162,12 @@ function openDatabase(path: string): Database {
     database?.close()
     const reason = cause instanceof Error ? cause.message : String(cause)
     const isLocked = reason.includes('locked')
-    throw new Error(`${where}: ${isLocked ? 'another process uses it; give each gateway a file of its own' : reason}`, {
-      cause,
-    })
+    throw new Error(
+      `${where}: ${isLocked ? 'another process uses it: is this gateway running already? If not, give each gateway a file of its own (services.outbox)' : reason}`,
+      {
+        cause,
+      },
+    )
   }
 }
 

@@ -4,11 +4,13 @@ import { createAdminApp } from '../../admin/app.ts'
 import { loadConfig } from '../../config/load.ts'
 import { ConfigError } from '../../config/mistake.ts'
 import type { Plan } from '../../config/plan.ts'
+import type { EventBus } from '../../core/events.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { UpstreamServices } from '../../core/services.ts'
 import type { Logger } from '../../core/telemetry.ts'
 import { createGateway, type Gateway } from '../../gateway.ts'
 import { createOpossumBreakers } from '../../services/breakers/opossum-breakers.ts'
+import { createKeeper } from '../../services/keeper.ts'
 import { createPrometheusMetrics } from '../../services/telemetry/prometheus-metrics.ts'
 import { processEnvironment } from './environment.ts'
 import { type EventDelivery, startDelivery } from './event-delivery.ts'
@@ -32,8 +34,8 @@ export interface StartOptions {
 export interface RunningGateway {
   readonly url: string
   readonly adminUrl: string
-  /** Where consumers find the events; holds the broker's password. */
-  readonly brokerUrl: string
+  /** Where consumers find the events; holds the broker's password. Undefined when no route announces any. */
+  readonly brokerUrl: string | undefined
   readonly plan: Plan
   /** Stops accepting, lets requests in flight finish and the outbox drain within the grace period, then closes. */
   stop(): Promise<void>
@@ -51,16 +53,17 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   try {
     const store = connectStore(plan.services.store, systemClock, log)
     cleanUps.push(store.close)
-    const delivery = await startDelivery(plan.services, parts)
+    const delivery = plan.announces ? await startDelivery(plan.services, parts) : undefined
+    cleanUps.push(() => delivery?.stop(0))
     await store.opened
-    cleanUps.push(() => delivery.stop(0))
     const services: UpstreamServices = {
       ...parts,
       fetch: (url, init) => fetch(url, init),
+      keep: createKeeper(),
       store: store.store,
       limiters: store.limiters,
       breakers: createOpossumBreakers(parts),
-      events: delivery.events,
+      events: delivery?.events ?? noEvents,
     }
     const compile = (from: Plan) => createGateway(from, { services, transport: fetchTransport })
     let current = plan
@@ -82,7 +85,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     let accepting = true
     const admin = createAdminApp({
       accepting: () => accepting,
-      dependencies: async () => [await store.check(), ...(await delivery.check())],
+      dependencies: async () => [await store.check(), ...((await delivery?.check()) ?? [])],
       metrics: async () => {
         metrics.gauge('sluice_requests_in_flight', gateway.inFlight)
         return { contentType: metrics.contentType, text: await metrics.render() }
@@ -94,6 +97,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     )
     cleanUps.push(() => adminListener.stop(true))
     const watcher = watchConfig(config, load, log, metrics, (next) => {
+      if (next.announces && !delivery) throw new Error(EVENTS_NEED_RESTART)
       warnOfRestart(plan, next, log)
       gateway = compile(next)
       current = next
@@ -103,14 +107,14 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     return {
       url: `http://${hostInUrl(plan.server.host)}:${listener.port}`,
       adminUrl: `http://${hostInUrl(adminHost)}:${adminListener.port}`,
-      brokerUrl: delivery.brokerUrl,
+      brokerUrl: delivery?.brokerUrl,
       plan,
       async stop() {
         accepting = false
         watcher.close()
         const until = systemClock.now() + current.server.grace
         await drain(listener, () => gateway, until)
-        await finish(delivery, until, log)
+        if (delivery) await finish(delivery, until, log)
         await adminListener.stop(true)
         store.close()
       },
@@ -119,6 +123,16 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
     throw error
   }
+}
+
+const EVENTS_NEED_RESTART =
+  'a route announces events now, and outbox and broker are opened at the start only: restart the gateway'
+
+/** For a configuration that announces nothing; a reload that would is refused. */
+const noEvents: EventBus = {
+  intend: async () => {
+    throw new TypeError(EVENTS_NEED_RESTART)
+  },
 }
 
 /** Room above the configured limits, in bytes, so that a request a little too large gets a problem and not Bun's empty reply. */

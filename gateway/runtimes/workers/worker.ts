@@ -5,6 +5,7 @@ import { toProblem } from '../../core/errors.ts'
 import type { UpstreamServices } from '../../core/services.ts'
 import { createGateway, type Gateway } from '../../gateway.ts'
 import { createOpossumBreakers } from '../../services/breakers/opossum-breakers.ts'
+import { createKeeper } from '../../services/keeper.ts'
 import { createMemoryLimiters } from '../../services/limiters/memory-limiters.ts'
 import { createMemoryStore } from '../../services/store/memory-store.ts'
 import { createJsonLogger } from '../../services/telemetry/json-logger.ts'
@@ -76,6 +77,7 @@ function compile(plan: Plan): Gateway {
     ...parts,
     createId: () => crypto.randomUUID(),
     fetch: (url, init) => fetch(url, init),
+    keep: createKeeper(),
     store: createMemoryStore(parts),
     limiters: createMemoryLimiters(parts),
     breakers: createOpossumBreakers(parts),

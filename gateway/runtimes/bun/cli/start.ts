@@ -1,6 +1,7 @@
 import { ConfigError } from '../../../config/mistake.ts'
 import type { Logger } from '../../../core/telemetry.ts'
 import { createJsonLogger } from '../../../services/telemetry/json-logger.ts'
+import { createTerminalLogger } from '../../../services/telemetry/terminal-logger.ts'
 import { createLineWriter } from '../standard-output.ts'
 import { type RunningGateway, startGateway } from '../start.ts'
 import { systemClock } from '../system-clock.ts'
@@ -17,7 +18,8 @@ export interface StartArguments {
 /** `sluice start`: serves until SIGTERM or SIGINT. Returns 1 when it cannot start, undefined once it serves. */
 export async function start({ mocks, ...options }: StartArguments): Promise<number | undefined> {
   const output = createLineWriter()
-  const log = createJsonLogger(systemClock, output.write)
+  // People read a terminal; everything else gets JSON lines.
+  const log = (process.stdout.isTTY ? createTerminalLogger : createJsonLogger)(systemClock, output.write)
   let gateway: RunningGateway
   try {
     gateway = await startGateway({ ...options, log })
@@ -54,10 +56,7 @@ export async function start({ mocks, ...options }: StartArguments): Promise<numb
 /** Loaded only when asked for: the shop is no part of the gateway. */
 async function startShopBeside({ brokerUrl }: RunningGateway, log: Logger) {
   const { startShop } = await import('../../../../upstream-mocks/index.ts')
-  return startShop({
-    amqpUrl: brokerUrl,
-    log: shopLog(log),
-  })
+  return startShop({ ...(brokerUrl === undefined ? {} : { amqpUrl: brokerUrl }), log: shopLog(log) })
 }
 
 /** The shop's lines go where the gateway's go, marked as the shop's. */
@@ -77,7 +76,7 @@ function stopOnSignal(stop: () => Promise<void>): void {
     process.on(signal, () => {
       const now = systemClock.now()
       if (stoppingSince !== undefined) {
-        if (now - stoppingSince >= SAME_PRESS_MS) process.exit(1)
+        if (signal === 'SIGTERM' || now - stoppingSince >= SAME_PRESS_MS) process.exit(1)
         return
       }
       stoppingSince = now

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'bun:test'
+import { createVirtualClock } from '../../../tests/support/virtual-clock.ts'
+import { createJsonLogger } from './json-logger.ts'
+import { createTerminalLogger } from './terminal-logger.ts'
+
+const REQUEST = { id: 'a', route: 'page', method: 'GET', path: '/x', status: 200, durationMs: 5 }
+
+function lines(create: typeof createJsonLogger) {
+  const written: string[] = []
+  const clock = createVirtualClock(Date.parse('2026-01-01T10:00:00Z'))
+  return { log: create(clock, (line) => written.push(line)), written, clock }
+}
+
+describe('the JSON log', () => {
+  test('is one object a line with time, level, message and facts', async () => {
+    const { log, written, clock } = lines(createJsonLogger)
+    log.info('request', REQUEST)
+    await clock.advance(1)
+    log.warn('circuit opened', { breaker: 'pricing' })
+    expect(written.map((line) => JSON.parse(line))).toEqual([
+      { time: '2026-01-01T10:00:00.000Z', level: 'info', message: 'request', ...REQUEST },
+      { time: '2026-01-01T10:00:00.001Z', level: 'warn', message: 'circuit opened', breaker: 'pricing' },
+    ])
+  })
+
+  test('escapes what a client sent, and stays on one line', () => {
+    const { log, written } = lines(createJsonLogger)
+    log.info('request', { path: '/a\r\n{"level":"error"}\u001b[31m' })
+    for (const character of ['\r', '\n', '\u001b']) expect(written[0]).not.toContain(character)
+    expect(JSON.parse(written[0] ?? '').path).toBe('/a\r\n{"level":"error"}\u001b[31m')
+  })
+
+  test('replaces a line that is far too long by a note with its id', () => {
+    const { log, written } = lines(createJsonLogger)
+    log.info('request', { id: 'a', path: 'x'.repeat(20_000) })
+    expect(JSON.parse(written[0] ?? '')).toMatchObject({ message: 'request', id: 'a', truncated: expect.any(Number) })
+    expect(written[0]?.length).toBeLessThan(200)
+  })
+})
+
+describe('the log at a terminal', () => {
+  test('tells a request in one short line, with what failed', () => {
+    const { log, written } = lines(createTerminalLogger)
+    log.info('request', REQUEST)
+    log.info('request', {
+      ...REQUEST,
+      status: 503,
+      failure: 'circuit-open',
+      calls: [{ upstream: 'pricing', part: 'price', attempts: 0, failure: 'circuit-open' }],
+    })
+    expect(written).toEqual([
+      '10:00:00 GET /x 200 5 ms  (page)',
+      '10:00:00 GET /x 503 5 ms  (page)  circuit-open, price: circuit-open',
+    ])
+  })
+
+  test('gives mistakes of a configuration a line each', () => {
+    const { log, written } = lines(createTerminalLogger)
+    log.error('configuration not reloaded', { file: 'a.yaml', mistakes: ['a.yaml:1:1  one', 'a.yaml:2:1  two'] })
+    expect(written).toEqual([
+      '10:00:00 !! configuration not reloaded  file=a.yaml\n    a.yaml:1:1  one\n    a.yaml:2:1  two',
+    ])
+  })
+
+  test('lets no client colour the screen', () => {
+    const { log, written } = lines(createTerminalLogger)
+    log.info('request', { ...REQUEST, path: '/\u001b[31mred\u0007' })
+    expect(written).toEqual(['10:00:00 GET /\ufffd[31mred\ufffd 200 5 ms  (page)'])
+  })
+})

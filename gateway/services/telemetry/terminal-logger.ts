@@ -1,0 +1,46 @@
+import type { Clock } from '../../core/clock.ts'
+import type { CallRecord } from '../../core/record.ts'
+import type { Logger } from '../../core/telemetry.ts'
+
+type Facts = Readonly<Record<string, unknown>>
+
+/** Short lines for a person at a terminal; the same events as the JSON log, the details left out. */
+export function createTerminalLogger(clock: Clock, write: (line: string) => void): Logger {
+  const log =
+    (mark: string) =>
+    (message: string, facts: Facts = {}): void => {
+      const time = new Date(clock.now()).toISOString().slice(11, 19)
+      const text = message === 'request' ? describeRequest(facts) : `${message}${describeFacts(facts)}`
+      write(printable(`${time} ${mark}${text}`))
+    }
+  return { info: log(''), warn: log('! '), error: log('!! ') }
+}
+
+function describeRequest({ method, path, status, durationMs, route, failure, calls }: Facts): string {
+  const failed = ((calls ?? []) as readonly CallRecord[]).flatMap((call) =>
+    call.failure === undefined ? [] : [`${call.part ?? call.upstream}: ${call.failure}`],
+  )
+  const notes = [failure, ...failed].filter((note) => note !== undefined)
+  const where = route === undefined ? '' : `  (${route})`
+  return `${method} ${path ?? '?'} ${status} ${durationMs} ms${where}${notes.length > 0 ? `  ${notes.join(', ')}` : ''}`
+}
+
+/** A list of mistakes gets a line each, the form `check` prints. */
+function describeFacts({ mistakes, ...facts }: Facts): string {
+  const words = Object.entries(facts).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${short(value)}`],
+  )
+  const lines = Array.isArray(mistakes) ? mistakes.map((mistake) => `\n    ${mistake}`) : []
+  return `${words.length > 0 ? `  ${words.join(' ')}` : ''}${lines.join('')}`
+}
+
+function short(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text
+}
+
+/** What a client sent must not move the cursor or colour the screen. */
+function printable(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  return line.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '\ufffd')
+}
