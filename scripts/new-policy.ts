@@ -55,7 +55,9 @@ if (import.meta.main) {
   const [name = ''] = process.argv.slice(2)
   try {
     createPolicy(name, fileURLToPath(new URL('..', import.meta.url)))
-    console.log(`Created policies/${name} and its line in policies/index.ts. Next: npm run generate, then npm test`)
+    console.log(`Created policies/${name} and its line in policies/index.ts. Next:
+  npx bun test policies/${name}   its tests
+  npm run fix                   format it and bring the generated pages up to date`)
   } catch (error) {
     console.error(error instanceof Error ? error.message : error)
     process.exitCode = 1

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FAILURES } from '../../gateway/core/errors.ts'
 import { METRICS } from '../../gateway/core/metrics.ts'
+import { mistakesOf } from '../support/config-mistakes.ts'
 import { createTestGateway } from '../support/gateway.ts'
 
 /** Whoever copies a configuration from this repository gets one that works. */
@@ -84,5 +86,27 @@ describe('every whole configuration in the documentation', () => {
 
   test.each(documented)('compiles: $name', async ({ config }) => {
     await expectToServe(config)
+  })
+})
+
+describe('the pages', () => {
+  test('show the mistakes of a broken file as they are told', () => {
+    const page = readFileSync(join(ROOT, 'docs/configuration.md'), 'utf8')
+    const text = /```yaml\n(# broken\.yaml\n[\s\S]*?)```/.exec(page)?.[1] ?? ''
+    const shown = /check broken\.yaml\n([\s\S]*?)\n\n(\d+) mistakes/.exec(page)
+    const told = mistakesOf(text)
+    expect(told.map((mistake) => `broken.yaml:${mistake}`).join('\n')).toBe(shown?.[1] ?? '')
+    expect(told).toHaveLength(Number(shown?.[2]))
+  })
+
+  test('list every problem code', () => {
+    const page = readFileSync(join(ROOT, 'docs/http.md'), 'utf8')
+    const listed = [...page.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \| (.*) \|$/gm)].map(([, code, status, title]) => ({
+      code,
+      status,
+      title,
+    }))
+    const known = Object.entries(FAILURES).map(([code, { status, title }]) => ({ code, status: String(status), title }))
+    expect(listed).toEqual(known)
   })
 })
