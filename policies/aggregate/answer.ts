@@ -23,7 +23,13 @@ function withoutAnyReply(outcomes: readonly Outcome[]): Failed | undefined {
 }
 
 function refusal({ part, failure }: Failed, outcomes: readonly Outcome[]): GatewayError {
-  const { code, reason, detail = reason, retryAfter } = failure
+  const {
+    code,
+    reason,
+    status,
+    detail = status === undefined ? reason : `its upstream answered ${status}`,
+    retryAfter,
+  } = failure
   return new GatewayError(code, {
     detail: `The part "${part}" failed: ${detail}`,
     headers: { ...compositionFields(outcomes), ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }) },
