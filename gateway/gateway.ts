@@ -92,6 +92,7 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       client,
       trace: readTrace(request.headers, random),
       bodyLimit: route.bodyLimit,
+      now: clock.now,
       signal: controller.signal,
       deadline: startedAt + route.timeoutMs,
       upgrade: acceptTunnel(visit),
@@ -166,10 +167,15 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
   }
 }
 
+/** A CORS preflight (WHATWG Fetch): without an Origin it is an ordinary OPTIONS request. */
+function isPreflight({ method, headers }: Request): boolean {
+  return method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method')
+}
+
 /** Finds the route that answers; a CORS preflight is answered by the route it asks about. Throws 404 and 405. */
 function createRouteFinder(router: Router<Route>) {
   return (request: Request, path: string): Extract<Match<Route>, { kind: 'found' }> => {
-    const wanted = request.method === 'OPTIONS' ? request.headers.get('access-control-request-method') : null
+    const wanted = isPreflight(request) ? request.headers.get('access-control-request-method') : null
     const preflight = wanted === null ? undefined : router.match(wanted, path)
     if (preflight?.kind === 'found' && preflight.route.preflight) return preflight
     const match = router.match(request.method, path)

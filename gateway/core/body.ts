@@ -22,14 +22,25 @@ export interface IncomingBody {
 /** Deepest nesting accepted in a JSON document; deeper ones are refused before they reach a recursive walk. */
 export const MAX_JSON_DEPTH = 64
 
-/** Wraps a request body; `limitBytes` holds with and without `Content-Length`. */
-export function createIncomingBody(request: Request, limitBytes: number): IncomingBody {
+/** An upstream that has not asked for more within this time of a chunk is the one that is waited for. */
+const UPSTREAM_TURN_MS = 250
+
+/**
+ * Wraps a request body; `limitBytes` holds with and without `Content-Length`. Without `now` (milliseconds) a client
+ * that trickles is told from an upstream that does not read only at the very moment.
+ */
+export function createIncomingBody(
+  request: Request,
+  limitBytes: number,
+  now: () => number = () => Number.NaN,
+): IncomingBody {
   const source = request.body
   let read: Promise<Uint8Array<ArrayBuffer>> | undefined
   let buffered: Uint8Array<ArrayBuffer> | undefined
   let taken = false
   let parsed: unknown
   let waiting = false
+  let chunkAt = Number.NaN
   let failure: Error | undefined
   const fail = (error: Error): Error => {
     failure = error
@@ -66,10 +77,15 @@ export function createIncomingBody(request: Request, limitBytes: number): Incomi
       if (!source) return null
       if (taken) throw new TypeError('The request body can be streamed only once')
       taken = true
-      return watched(source, limitBytes, { fail, wait: (isWaiting) => (waiting = isWaiting) })
+      return watched(source, limitBytes, {
+        fail,
+        wait: (isWaiting) => (waiting = isWaiting),
+        passed: (isLast) => (chunkAt = isLast ? Number.NaN : now()),
+      })
     },
     get isReading() {
-      return waiting || (read !== undefined && buffered === undefined)
+      const trickles = now() - chunkAt < UPSTREAM_TURN_MS
+      return waiting || trickles || (read !== undefined && buffered === undefined)
     },
     get failure() {
       return failure
@@ -139,13 +155,15 @@ function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuff
 interface Watcher {
   fail(error: Error): Error
   wait(isWaiting: boolean): void
+  /** A chunk went on, or the end of the body. */
+  passed(isLast: boolean): void
 }
 
 /** Reads only when asked, so that a wait for the next chunk is the client's doing and not the upstream's. */
 function watched(
   source: ReadableStream<Uint8Array>,
   limitBytes: number,
-  { fail, wait }: Watcher,
+  { fail, wait, passed }: Watcher,
 ): ReadableStream<Uint8Array> {
   const reader = source.getReader()
   let size = 0
@@ -163,6 +181,7 @@ function watched(
     {
       async pull(controller) {
         const { done, value } = await next()
+        passed(done)
         if (done) return controller.close()
         size += value.byteLength
         if (size > limitBytes) {

@@ -20,6 +20,7 @@ export const FAILURES = {
   'not-implemented': { status: 501, title: 'The gateway does not do this' },
   'upstream-unreachable': { status: 502, title: 'The upstream cannot be reached' },
   'upstream-invalid-response': { status: 502, title: 'The upstream sent no valid response' },
+  'websocket-refused': { status: 502, title: 'The upstream did not accept the WebSocket' },
   'circuit-open': { status: 503, title: 'The upstream is temporarily unavailable' },
   overloaded: { status: 503, title: 'The gateway cannot take this request now' },
   'upstream-timeout': { status: 504, title: 'The upstream did not answer in time' },

@@ -79,7 +79,11 @@ describe('behind known networks', () => {
 describe('on Cloudflare', () => {
   test('the client is who Cloudflare says', () => {
     expect(read({ platform: 'cloudflare' }, { 'cf-connecting-ip': '203.0.113.7', ...CHAIN }).ip).toBe('203.0.113.7')
-    expect(read({ platform: 'cloudflare' }, { 'cf-connecting-ip': 'nonsense' }).ip).toBeUndefined()
+    for (const nonsense of ['nonsense', '', '01.2.3.4', '0x1.2.3.4', '16909060']) {
+      const told = read({ platform: 'cloudflare' }, { 'cf-connecting-ip': nonsense })
+      expect(told.ip).toBe(told.peer)
+      expect(told.ip).toBeDefined()
+    }
   })
 })
 

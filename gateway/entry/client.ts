@@ -15,7 +15,7 @@ export type TrustRule = ConfigFile['server']['trust']
 export function createClientReader(rule: TrustRule): (request: Request, peer: Peer) => Client {
   if (rule === 'none') return (request, peer) => untrusted(request, peer)
   if ('platform' in rule) {
-    return (request, peer) => trusted(request, peer, validIp(request.headers.get('cf-connecting-ip')))
+    return (request, peer) => trusted(request, peer, validIp(request.headers.get('cf-connecting-ip')) ?? peer.ip)
   }
   if ('hops' in rule) {
     return (request, peer) => trusted(request, peer, nthFromRight(forwardedFor(request), rule.hops) ?? peer.ip)
@@ -70,5 +70,7 @@ function nthFromRight(chain: readonly string[], hops: number): string | undefine
 }
 
 function validIp(text: string | null | undefined): string | undefined {
-  return text && ipaddr.isValid(text) ? text : undefined
+  if (!text) return undefined
+  // Octal, hexadecimal and short spellings would give one client many addresses.
+  return ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text) ? text : undefined
 }

@@ -7,6 +7,7 @@ import { readCookie, type Scope } from '../core/scope.ts'
 /** What is known of a request once a route has been found; the rest of the exchange is made from it. */
 export interface Arrival extends Omit<Exchange, 'body' | 'outgoing' | 'record' | 'scope' | 'get' | 'set'> {
   readonly bodyLimit: number
+  readonly now: () => number
 }
 
 /** Makes the exchange route policies work with. Whatever most requests do not need is made on first use. */
@@ -47,7 +48,7 @@ class ArrivedExchange implements Exchange {
     this.deadline = arrival.deadline
     this.upgrade = arrival.upgrade
     this.waitUntil = arrival.waitUntil
-    this.body = createIncomingBody(arrival.request, arrival.bodyLimit)
+    this.body = createIncomingBody(arrival.request, arrival.bodyLimit, arrival.now)
     this.scope = new ExchangeScope(this)
   }
 

@@ -47,8 +47,18 @@ describe('the fields that go on to an upstream', () => {
       'expect',
       'host',
       'true-client-ip',
+      'x-forwarded-user',
+      'x_forwarded_client_cert',
+      'x-forwarded',
+      'client-ip',
     ]
     expect(keep({ ...Object.fromEntries(own.map((name) => [name, '1'])), x_own: '2' })).toEqual({ x_own: '2' })
+  })
+
+  test('are not those reserved with an underscore either, in any spelling', () => {
+    const filter = createRequestFilter(['x_user_id'])
+    const sent = new Headers({ 'x-user-id': 'root', x_user_id: 'root', 'x-user_id': 'root', 'x-user': 'me' })
+    expect(Object.fromEntries(filter(sent))).toEqual({ 'x-user': 'me' })
   })
 
   test('do not take away what the gateway says about the caller', async () => {

@@ -32,6 +32,11 @@ const FORWARDING: ReadonlySet<string> = new Set([
   'x-original-url',
   'x-rewrite-url',
   'x-envoy-external-address',
+  'client-ip',
+  'fastly-client-ip',
+  'x-original-host',
+  'x-original-forwarded-for',
+  'x-host',
 ])
 
 /** Fields the gateway decides itself. */
@@ -43,18 +48,27 @@ const NONE: ReadonlySet<string> = new Set()
 /** Copies a client's fields that may go on to an upstream. Runs for every proxied request. */
 export function createRequestFilter(reserved: readonly string[]): (incoming: Headers) => Headers {
   const dropped = new Set([...HOP_BY_HOP, ...FORWARDING, ...OWN, ...reserved])
-  const aliases = new Set([...FORWARDING, ...OWN, ...reserved].filter((name) => name.includes('-')))
+  // CGI-style servers read `x_user_id` and `x-user-id` as one, so each name stands for all its spellings.
+  const spellings = new Set([...FORWARDING, ...OWN, ...reserved].map(dashed))
+  const hasUnderscores = reserved.some((name) => name.includes('_'))
   return (incoming) => {
     const named = namedBy(incoming.get('connection'))
     const outgoing = new Headers()
     incoming.forEach((value, name) => {
-      if (dropped.has(name) || named.has(name)) return
-      // CGI-style servers read `x_user_id` and `x-user-id` as one.
-      if (name.includes('_') && aliases.has(name.replaceAll('_', '-'))) return
+      if (dropped.has(name) || named.has(name) || name.startsWith('x-forwarded')) return
+      if ((hasUnderscores || name.includes('_')) && isSpelling(dashed(name), spellings)) return
       outgoing.append(name, value)
     })
     return outgoing
   }
+}
+
+function dashed(name: string): string {
+  return name.replaceAll('_', '-')
+}
+
+function isSpelling(name: string, spellings: ReadonlySet<string>): boolean {
+  return spellings.has(name) || name.startsWith('x-forwarded')
 }
 
 function namedBy(connection: string | null): ReadonlySet<string> {

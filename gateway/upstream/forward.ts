@@ -30,7 +30,7 @@ export function createForwarder(
     const release = occupy(target, clock)
     try {
       if (call.signal.aborted) throw call.signal.reason
-      if (plan.preserveHost) call.headers.set('host', call.exchange.client.host)
+      if (plan.preserveHost) call.headers.set('host', call.exchange.request.headers.get('host') ?? '')
       if (call.websocket) return await openTunnel(call, target.base, transport)
       return cleanReply(await send(call, target, transport), call)
     } catch (error) {
@@ -46,6 +46,12 @@ function send(call: Call, target: Target, transport: Transport): Promise<Respons
   return transport.send({ url: target.base + call.path, method, headers, body, signal })
 }
 
+const CODES = {
+  unreachable: 'upstream-unreachable',
+  'invalid-response': 'upstream-invalid-response',
+  'websocket-refused': 'websocket-refused',
+} as const
+
 /** Whose fault it is: the client's (it left, it sent too much), the deadline's, or the upstream's. */
 function blame(error: unknown, call: Call, transport: Transport): unknown {
   if (call.exchange.body.failure) return call.exchange.body.failure
@@ -53,10 +59,7 @@ function blame(error: unknown, call: Call, transport: Transport): unknown {
   if (error instanceof GatewayError) return noted(error, call)
   const { kind, cause } = transport.explain(error)
   call.record.cause = cause
-  return noted(
-    new GatewayError(kind === 'unreachable' ? 'upstream-unreachable' : 'upstream-invalid-response', { cause: error }),
-    call,
-  )
+  return noted(new GatewayError(CODES[kind], { cause: error }), call)
 }
 
 function noted(error: unknown, call: Call): unknown {

@@ -24,5 +24,8 @@ export interface Transport {
     signal: AbortSignal,
   ) => Promise<OpenSocket>
   /** What a rejection of `send` means, in the operator's words. */
-  explain(error: unknown): { readonly kind: 'unreachable' | 'invalid-response'; readonly cause: string }
+  explain(error: unknown): {
+    readonly kind: 'unreachable' | 'invalid-response' | 'websocket-refused'
+    readonly cause: string
+  }
 }

@@ -7,6 +7,8 @@ export function isWebSocketHandshake(request: Request): boolean {
   return request.method === 'GET' && request.headers.get('upgrade')?.toLowerCase() === 'websocket'
 }
 
+const PROTOCOLS = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*$/
+
 /** Refuses a handshake the client got wrong, before any upstream is called (RFC 6455 §4.2.2). */
 export function checkHandshake({ headers }: Request): void {
   if (headers.get('sec-websocket-version') !== '13') {
@@ -14,6 +16,10 @@ export function checkHandshake({ headers }: Request): void {
   }
   if (!/^[A-Za-z0-9+/]{22}==$/.test(headers.get('sec-websocket-key') ?? '')) {
     throw new GatewayError('invalid-request', { detail: 'The Sec-WebSocket-Key field is not valid' })
+  }
+  const protocols = headers.get('sec-websocket-protocol')
+  if (protocols !== null && !PROTOCOLS.test(protocols)) {
+    throw new GatewayError('invalid-request', { detail: 'The Sec-WebSocket-Protocol field is not a list of names' })
   }
 }
 

@@ -185,7 +185,7 @@ describe('an aggregate that is decided', () => {
       answers: { a: () => new Response(null, { status: 500 }) },
     })
     const response = await page.fetch()
-    expect(await response.json()).toMatchObject({ detail: 'The part "a" failed: status' })
+    expect(await response.json()).toMatchObject({ detail: 'The part "a" failed: its upstream answered 500' })
   })
 
   test('leaves no appointment behind', async () => {

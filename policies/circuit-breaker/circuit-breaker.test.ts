@@ -33,7 +33,26 @@ async function send(gateway: TestGateway, times: number): Promise<readonly numbe
   return statuses
 }
 
+/** A body of which one byte comes, and no more. */
+const stalled = (): RequestInit => {
+  const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(1)) })
+  return { method: 'POST', body, duplex: 'half' } as RequestInit
+}
+
 describe('circuit-breaker', () => {
+  test('spends no probe on clients that do not send, and closes by one that does', async () => {
+    const { gateway, script } = await bench({ 'minimum-calls': 2, 'open-for': '1s', probes: 1, successes: 1 }, 500)
+    await send(gateway, 2)
+    script.next = 200
+    await gateway.clock.advance(1_100)
+    const slow = [1, 2, 3].map(() => gateway.fetch('/x/1', stalled()))
+    await gateway.clock.advance(0)
+    expect(gateway.upstreamRequests).toHaveLength(2)
+    expect(await send(gateway, 3)).toEqual([200, 200, 200])
+    await gateway.clock.advance(10_000)
+    expect((await Promise.all(slow)).map(({ status }) => status)).toEqual([408, 408, 408])
+  })
+
   test('works without any option: opens at half of 20 calls, for five seconds', async () => {
     const { gateway, script } = await bench({})
     await send(gateway, 10)

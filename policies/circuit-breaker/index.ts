@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { duration, percent } from '../../gateway/config/fields.ts'
-import type { BreakerOptions } from '../../gateway/core/breaker.ts'
+import { bodyTooLarge, collect } from '../../gateway/core/body.ts'
+import type { Breaker, BreakerOptions } from '../../gateway/core/breaker.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
+import type { Call } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import { judgeError } from './judge-error.ts'
 import { statusMatcher, statusPattern } from './status-pattern.ts'
@@ -58,6 +60,7 @@ export default definePolicy({
         call.version === undefined ? call.upstream : `${call.upstream}/${call.version}`,
         rules,
       )
+      const arrived = await arrive(call, breaker)
       const permit = breaker.admit()
       if (!permit) {
         call.record.breaker = breaker.state
@@ -67,7 +70,7 @@ export default definePolicy({
       const startedMs = clock.now()
       let response: Response
       try {
-        response = await next()
+        response = await next(arrived)
       } catch (error) {
         permit.settle(judgeError(error, call, clock.now() - startedMs))
         throw error
@@ -77,6 +80,20 @@ export default definePolicy({
     }
   },
 })
+
+/**
+ * A probe is spent on a request that is all there: a client that sends slowly could hold the places of the probes, and
+ * with them the circuit, for as long as it likes. Refused calls are not read.
+ */
+async function arrive({ body, exchange, signal }: Call, breaker: Breaker): Promise<Partial<Call> | undefined> {
+  const mayProbe = breaker.state !== 'closed' && breaker.retryAfterMs === 0
+  if (!mayProbe || !(body instanceof ReadableStream)) return undefined
+  try {
+    return { body: await collect(body, Number.POSITIVE_INFINITY, bodyTooLarge, signal) }
+  } catch (error) {
+    throw exchange.body.failure ?? error
+  }
+}
 
 function toBreakerOptions(settings: z.output<typeof options>): BreakerOptions {
   return {

@@ -134,6 +134,13 @@ describe('cors, on preflights', () => {
     expect(gateway.upstreamRequests).toHaveLength(0)
   })
 
+  test('is no way in for OPTIONS without an Origin, on a route that does not list it', async () => {
+    const gateway = await cors({}, () => new Response('reached'), ['POST'])
+    const init = { method: 'OPTIONS', headers: { 'access-control-request-method': 'POST' } }
+    expect((await gateway.fetch('/x/1', init)).status).toBe(405)
+    expect(gateway.upstreamRequests).toEqual([])
+  })
+
   test('passes an OPTIONS request that is no preflight on to the upstream', async () => {
     const gateway = await cors({}, () => new Response('options of the upstream'))
     const response = await gateway.fetch('/x/1', from(SHOP, { method: 'OPTIONS' }))

@@ -39,6 +39,8 @@ export default definePolicy({
     const needsBody = readsBody(settings)
 
     return async function publish(exchange, next) {
+      // A body that never arrives must leave no intent behind: strangers could fill the outbox with them.
+      await exchange.body.bytes()
       const intent = await intend(exchange)
       // An answer the gateway cannot read is an event it cannot build.
       if (needsBody) exchange.outgoing.set('accept-encoding', 'identity')

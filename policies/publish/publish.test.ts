@@ -27,6 +27,21 @@ const order = (headers: Record<string, string> = {}): RequestInit => ({
   headers,
 })
 
+describe('publish, before the upstream is called', () => {
+  test('notes no intent for a body that never arrives', async () => {
+    const gateway = await publishing(created())
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(new Uint8Array(1)) })
+    const leaving = new AbortController()
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit
+    const answer = gateway.fetch('/x/1', init, { ip: '192.0.2.1', gone: leaving.signal })
+    await gateway.clock.advance(0)
+    leaving.abort()
+    expect((await answer).status).toBe(499)
+    expect(gateway.events).toEqual([])
+    expect(gateway.upstreamRequests).toEqual([])
+  })
+})
+
 describe('publish, when the upstream accepts', () => {
   test('commits one event made of the response', async () => {
     const gateway = await publishing(created())

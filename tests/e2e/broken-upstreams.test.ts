@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import type { RawStep } from '../support/raw-http.ts'
 import { until } from '../support/real-time.ts'
-import { openScene, problemCode, type Scene, SERVICES } from './scene.ts'
+import { OK, openScene, problemCode, type Scene, SERVICES } from './scene.ts'
 
 /** Upstreams that refuse, break, hang or lie. The client gets a clear answer or a clean break, and the next one is served. */
 
@@ -201,6 +201,20 @@ test('an upstream that hangs in the middle of its body does not hang the gateway
   await middle.settled()
   await middle.close()
 })
+
+test.each(['PUT', 'DELETE', 'POST'])(
+  'a %s on a kept connection that dies is not sent again behind the gateway’s back',
+  async (method) => {
+    const forgetful = await openScene({
+      answer: ({ requestLine }) => (requestLine.includes('/warm') ? [OK] : ['close']),
+    })
+    expect((await forgetful.get('/warm')).status).toBe(200)
+    const [reply] = await forgetful.send(`${method} /work HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 0\r\n\r\n`)
+    expect([reply?.status, problemCode(reply)]).toEqual([502, 'upstream-unreachable'])
+    expect(forgetful.upstream.requests.filter(({ requestLine }) => requestLine.includes('/work'))).toHaveLength(1)
+    await forgetful.close()
+  },
+)
 
 async function within(ms: number, event: Promise<void> | undefined): Promise<void> {
   expect(event).toBeDefined()

@@ -238,8 +238,14 @@ describe('a handshake', () => {
       400,
       'invalid-request',
     ],
-    ['that the upstream refuses', handshake('/ws/refuse'), 502, 'upstream-unreachable'],
-    ['that the upstream answers with no WebSocket', handshake('/raw'), 502, 'upstream-unreachable'],
+    ['that the upstream refuses', handshake('/ws/refuse'), 502, 'websocket-refused'],
+    ['that the upstream answers with no WebSocket', handshake('/raw'), 502, 'websocket-refused'],
+    [
+      'with subprotocols that are no names',
+      handshake('/ws/echo', [KEY, 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Protocol: a,,b']),
+      400,
+      'invalid-request',
+    ],
   ]
   for (const [name, bytes, status, code] of refusals) {
     test(`${name} is refused with ${status}`, async () => {

@@ -4,7 +4,8 @@ import { ConfigError } from '../../config/mistake.ts'
 import type { Plan } from '../../config/plan.ts'
 import type { Logger, Metrics } from '../../core/telemetry.ts'
 
-const SETTLE_MS = 100
+/** Quiet time after the last change: a file that is still being written could be valid YAML without its last policies. */
+const SETTLE_MS = 500
 
 /**
  * Watches a configuration file. A changed text is checked whole before `apply` gets it; a broken one is reported once

@@ -9,6 +9,14 @@ const BunWebSocket = WebSocket as unknown as new (
   options: { readonly headers: Record<string, string>; readonly protocols: string[] },
 ) => WebSocket & { terminate(): void }
 
+/** The upstream answered the handshake with something else than 101; it is there, it just said no. */
+export class HandshakeRefused extends Error {
+  override readonly name = 'HandshakeRefused'
+}
+
+/** What Bun says when a handshake was answered otherwise; the code it closes with is the same as without a connection. */
+const REFUSED = 'Expected 101'
+
 /** Opens a WebSocket to an upstream. Rejects when it is refused, or with the signal's reason. */
 export function openUpstreamSocket(
   url: string,
@@ -31,9 +39,13 @@ export function openUpstreamSocket(
     }
     signal.addEventListener('abort', giveUp, { once: true })
     socket.onmessage = ({ data }) => tell((to) => to.message(typeof data === 'string' ? data : new Uint8Array(data)))
+    let failure = ''
+    socket.onerror = (event) => {
+      failure = 'message' in event ? String(event.message) : ''
+    }
     socket.onclose = ({ code, reason }) => {
       signal.removeEventListener('abort', giveUp)
-      reject(new Error(`WebSocket refused: ${code} ${reason}`))
+      reject(failure.includes(REFUSED) ? new HandshakeRefused(failure) : new Error(`No WebSocket: ${code} ${failure}`))
       tell((to) => to.close(code, reason))
     }
     socket.onopen = () => {

@@ -6,7 +6,7 @@ import { namespaceOf } from './namespace.ts'
 
 export interface MemoryLimitersOptions {
   readonly clock: Clock
-  /** Keys remembered at once, over all limiters. Default 100,000. */
+  /** Keys remembered at once by each limiter. Default 100,000. */
   readonly maximumKeys?: number
 }
 
@@ -15,12 +15,19 @@ const DROPPED_PER_REQUEST = 2
 
 /**
  * Limiters in this process's memory. Limiters of the same prefix and rule share their counts, so a reload of the
- * configuration forgets nothing. When all places are taken, expired keys go first, then the least recently used.
+ * configuration forgets nothing. Each has room of its own, so that a flood of keys in one resets no other; when all
+ * places are taken, expired keys go first, then the least recently used.
  */
 export function createMemoryLimiters({ clock, maximumKeys = 100_000 }: MemoryLimitersOptions): Limiters {
-  const counts = new ExpiringMap<Count>()
+  const byNamespace = new Map<string, ExpiringMap<Count>>()
 
-  const makeRoom = (now: number): void => {
+  const countsOf = (namespace: string): ExpiringMap<Count> => {
+    const counts = byNamespace.get(namespace) ?? new ExpiringMap<Count>()
+    byNamespace.set(namespace, counts)
+    return counts
+  }
+
+  const makeRoom = (counts: ExpiringMap<Count>, now: number): void => {
     for (let i = 0; i < DROPPED_PER_REQUEST; i++) {
       if (!counts.dropExpired(now)) break
     }
@@ -28,15 +35,14 @@ export function createMemoryLimiters({ clock, maximumKeys = 100_000 }: MemoryLim
   }
 
   const create = (prefix: string, rule: LimitRule): Limiter => {
-    const namespace = namespaceOf(prefix, rule)
+    const counts = countsOf(namespaceOf(prefix, rule))
     return {
       async take(key) {
         const now = clock.now()
-        const id = `${namespace}:${key}`
-        const before = counts.get(id, now)
+        const before = counts.get(key, now)
         const { verdict, count } = countRequest(rule, before, now)
-        if (!before) makeRoom(now)
-        counts.set(id, count, { expiresAt: count.expiresAt, now })
+        if (!before) makeRoom(counts, now)
+        counts.set(key, count, { expiresAt: count.expiresAt, now })
         return verdict
       },
     }
