@@ -1,5 +1,6 @@
 import { type Document, isAlias, isMap, isSeq, LineCounter, type Pair, visit, type YAMLMap } from 'yaml'
 import { type Environment, resolveReferences } from './environment.ts'
+import { maskResolved } from './masking.ts'
 import { formatPath, type Mistake, type Path } from './mistake.ts'
 import { keyText, parseYaml, pathOf, startOf, type TextMistake } from './parse-yaml.ts'
 
@@ -37,7 +38,8 @@ export function parseConfigDocument(text: string, file: string, environment: Env
       at({ offset: 0, path: [], message: 'the file is empty: it needs at least "version: 1" and "routes"' }),
     ])
   }
-  const all = [...mistakes, ...resolveScalars(document, environment)].map(at)
+  const resolved = new Map<string, string>()
+  const all = [...mistakes, ...resolveScalars(document, environment, resolved)].map(at)
   let data: unknown
   try {
     data = document.toJS({ maxAliasCount: MAX_ALIASES })
@@ -49,7 +51,8 @@ export function parseConfigDocument(text: string, file: string, environment: Env
   return {
     data,
     mistakes: all,
-    mistake: (path, message, atKey) => at({ offset: offsetOf(document, path, atKey ?? false, pairs), path, message }),
+    mistake: (path, message, atKey) =>
+      at({ offset: offsetOf(document, path, atKey ?? false, pairs), path, message: maskResolved(message, resolved) }),
   }
 }
 
@@ -74,13 +77,20 @@ function binary(text: string, lines: LineCounter): TextMistake | undefined {
   return { offset, path: [], message: 'a NUL character: the file is no text file' }
 }
 
-function resolveScalars(document: Document.Parsed, environment: Environment): TextMistake[] {
+/** Puts values in the place of references, and notes in `values` what stood there. */
+function resolveScalars(
+  document: Document.Parsed,
+  environment: Environment,
+  values: Map<string, string>,
+): TextMistake[] {
   const mistakes: TextMistake[] = []
   visit(document, {
     Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string') return
-      const resolved = resolveReferences(node.value, environment)
+      const written = node.value
+      const resolved = resolveReferences(written, environment)
       if (!('mistake' in resolved)) {
+        if (resolved.changed) values.set(resolved.value, written)
         if (resolved.changed) node.value = node.type === 'PLAIN' ? retype(resolved.value) : resolved.value
         return
       }

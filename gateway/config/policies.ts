@@ -1,5 +1,5 @@
 import { type Key, principal } from '../core/keys.ts'
-import type { OptionMistake, Policy, Site } from '../core/policy.ts'
+import type { OptionMistake, Policy, RoutePolicy, Site } from '../core/policy.ts'
 import type { Reference } from '../core/reference.ts'
 import { Template } from '../core/template.ts'
 import { show } from './fields.ts'
@@ -34,6 +34,7 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
   const provided = new Set<Key<unknown>>()
   const seen = new Map<string, number>()
   let ended: string | undefined
+  const followers: RoutePolicy[] = []
 
   for (const entry of expand(raw, path, names, mistakes)) {
     const policy = names.registry.get(entry.name)
@@ -60,7 +61,11 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
     const parsed = check(policy.options, entry.options ?? {}, optionsPath)
     mistakes.push(...parsed.mistakes)
     if (policy.at === 'route' && policy.ends) ended = policy.name
-    if (policy.at === 'route') for (const key of policy.provides ?? []) provided.add(key)
+    if (policy.at === 'route') {
+      mistakes.push(...overtaken(policy, followers, provided, entry.usedAt))
+      followers.push(policy)
+      for (const key of policy.provides ?? []) provided.add(key)
+    }
     if (parsed.mistakes.length > 0) continue
 
     mistakes.push(...siteMistakes(policy, parsed.value, site, optionsPath))
@@ -116,6 +121,22 @@ function* expand(
     }
     yield { path: at, usedAt: usedAt ?? at, name, options: (item as Record<string, unknown>)[name] ?? {} }
   }
+}
+
+/** Policies that ran before `policy` although they build on what it establishes. */
+function overtaken(
+  policy: RoutePolicy,
+  earlier: readonly RoutePolicy[],
+  provided: ReadonlySet<Key<unknown>>,
+  path: Path,
+): DataMistake[] {
+  const added = (policy.provides ?? []).filter((key) => !provided.has(key))
+  return earlier
+    .filter(({ follows = [] }) => follows.some((key) => added.includes(key)))
+    .map(({ name }) => ({
+      path,
+      message: `"${policy.name}" stands inside "${name}": put it before, so that "${name}" knows the caller`,
+    }))
 }
 
 function unmetNeeds(

@@ -47,6 +47,8 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   readonly announces?: boolean
   /** Values it sets on the exchange. */
   readonly provides?: readonly Key<unknown>[]
+  /** Values that, when a policy of the route sets them at all, must be set before this one runs. */
+  readonly follows?: readonly Key<unknown>[]
   /** Values an earlier policy must have set, given these options. */
   needs?(options: z.output<Schema>): readonly Key<unknown>[]
   /** True when it answers CORS preflights, so that `OPTIONS` reaches the route although its methods do not list it. */

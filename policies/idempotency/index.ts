@@ -29,6 +29,8 @@ const UNKEPT: Readonly<Record<UnkeptReason, string>> = {
 export default definePolicy({
   name: 'idempotency',
   at: 'route',
+  // An answer must never be replayed to somebody who has not been authenticated yet.
+  follows: [principal],
   options,
   needs: ({ scope }) => (scope.every(readsPrincipal) ? [principal] : []),
 
