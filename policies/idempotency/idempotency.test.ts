@@ -47,13 +47,6 @@ const unavailable = async (): Promise<never> => {
   throw new StoreUnavailable('The store did not answer within 100 ms')
 }
 
-test('idempotency around the policy that establishes the caller is refused at load', async () => {
-  const apiKey = { 'api-key': { clients: { partner: { keys: [`sha256:${'a'.repeat(64)}`] } } } }
-  const loading = createTestGateway({ policies: [{ idempotency: {} }, apiKey] })
-  expect(String(await loading.catch((error: unknown) => error))).toContain('"api-key" stands inside "idempotency"')
-  expect(await createTestGateway({ policies: [apiKey, { idempotency: {} }] })).toBeDefined()
-})
-
 describe('idempotency', () => {
   test('runs a request once and repeats its status, fields and bytes', async () => {
     const gateway = await gatewayWith()
