@@ -210,6 +210,21 @@ processTest('SIGTERM lets requests in flight finish, refuses new ones, and exits
   expect(program.output).toContain('"stopped"')
 })
 
+processTest('a reply that breaks off shows its query neither in the log nor on standard error', async () => {
+  const broken = await rawUpstream(['HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\npartial', { waitMs: 20 }, 'reset'])
+  const program = start(await file('broken-off.yaml', JSON.stringify(simpleConfig(broken.url))))
+  const port = await program.port()
+  for (let i = 0; i < 5; i++) {
+    const [reply] = await rawRequest(port, 'GET /x?token=hunter2 HTTP/1.1\r\nHost: a\r\n\r\n')
+    expect([reply?.status, reply?.complete]).toEqual([200, false])
+  }
+  program.child.kill('SIGTERM')
+  expect(await program.exit()).toBe(0)
+  expect(program.output).toContain('"stopped"')
+  expect(program.output).not.toContain('hunter2')
+  await broken.close()
+})
+
 processTest('one Ctrl-C, which npm and the terminal both pass on, lets requests in flight finish', async () => {
   const finishSlow = Promise.withResolvers<void>()
   const slow = await rawUpstream([{ waitFor: finishSlow.promise }, OK])

@@ -16,7 +16,7 @@ export const fetchTransport: Transport = {
   send({ url, method, headers, body, signal }) {
     // On a kept connection that dies, Bun's fetch silently sends these again; the gateway must know of every attempt.
     const keepalive = method !== 'PUT' && method !== 'DELETE'
-    return fetch(url, {
+    const reply = fetch(url, {
       method,
       headers,
       body,
@@ -26,6 +26,7 @@ export const fetchTransport: Transport = {
       decompress: false,
       timeout: false,
     })
+    return url.includes('?') ? reply.then(unnamed) : reply
   },
   openWebSocket: openUpstreamSocket,
   explain(error) {
@@ -33,4 +34,29 @@ export const fetchTransport: Transport = {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     return { kind: INVALID_REPLY.has(code) ? 'invalid-response' : 'unreachable', cause: code }
   },
+}
+
+/**
+ * When a reply breaks off while it is passed on, Bun prints the error to standard error, and with it the URL. A query may
+ * hold keys and tokens, so such a reply fails with an error that does not name it.
+ */
+function unnamed(reply: Response): Response {
+  // Other statuses are refused further up, and `Response` takes none of them.
+  if (!reply.body || reply.status < 200 || reply.status > 599) return reply
+  const reader = reply.body.getReader()
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read().catch(() => {
+          throw new Error('The upstream broke off its reply')
+        })
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  )
+  const { status, statusText, headers } = reply
+  return new Response(body, { status, statusText, headers })
 }

@@ -34,6 +34,8 @@ export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, creat
     port,
     // Two gateways on one port would share its traffic without a word.
     reusePort: false,
+    // In development Bun prints broken replies, their URLs and our source to standard error.
+    development: false,
     idleTimeout: Math.min(LONGEST_IDLE_SECONDS, Math.max(SHORTEST_IDLE_SECONDS, Math.ceil(idleMs / 1_000))),
     // The gateway's own limit answers with a problem; Bun's would answer with an empty 413.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
