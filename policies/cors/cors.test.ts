@@ -150,6 +150,29 @@ describe('cors, on preflights', () => {
   })
 })
 
+describe('cors, on WebSocket handshakes', () => {
+  const handshake = (origin?: string): RequestInit => ({
+    headers: { upgrade: 'websocket', ...(origin === undefined ? {} : { origin }) },
+  })
+
+  test('refuses another origin, which a browser would let in with its cookies', async () => {
+    const gateway = await cors()
+    const response = await gateway.fetch('/x/1', handshake('https://evil.example'))
+    expect(response.status).toBe(403)
+    expect(await response.json()).toMatchObject({ detail: 'This origin may not open a WebSocket here' })
+  })
+
+  test.each([
+    { name: 'a listed origin', origin: SHOP, options: {} },
+    { name: 'a program, which sends no origin', origin: undefined, options: {} },
+    { name: 'anybody where any origin is allowed', origin: 'https://evil.example', options: { origins: '*' } },
+  ])('leaves $name to the route', async ({ origin, options }) => {
+    const gateway = await cors(options)
+    const response = await gateway.fetch('/x/1', handshake(origin))
+    expect(await response.json()).toMatchObject({ detail: 'This route passes no WebSockets on' })
+  })
+})
+
 describe('cors, at load', () => {
   test.each([
     { name: 'credentials for any origin', options: { origins: '*', credentials: true }, message: 'list the origins' },

@@ -2,6 +2,7 @@ import { cors as honoCors } from 'hono/cors'
 import { z } from 'zod'
 import { duration, headerName } from '../../gateway/config/fields.ts'
 import { editResponse } from '../../gateway/core/edit-response.ts'
+import { GatewayError } from '../../gateway/core/errors.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import { fromHono } from '../../gateway/hono.ts'
@@ -58,6 +59,12 @@ export default definePolicy({
     )
 
     return async function cors(exchange, next) {
+      const { headers: sent } = exchange.request
+      // Browsers ask nobody before they open a WebSocket, and send cookies with it (RFC 6455 §10.2).
+      const origin = sent.get('upgrade')?.toLowerCase() === 'websocket' ? sent.get('origin') : null
+      if (origin !== null && origins !== '*' && !allowed.has(origin)) {
+        throw new GatewayError('forbidden', { detail: 'This origin may not open a WebSocket here' })
+      }
       return answer(isPreflight(exchange.request) ? exchange : asGet(exchange), async () =>
         editResponse(await next(), dropForeignGrants),
       )
