@@ -48,3 +48,11 @@ describe('too many requests at once', () => {
     expect((await gateway.fetch('/x/3')).status).toBe(200)
   })
 })
+
+describe('preserve-host', () => {
+  test('sends the Host the gateway was asked by, not the one a proxy was told of', async () => {
+    const gateway = await createTestGateway({ ...PROXY, upstreamSettings: { 'preserve-host': true } })
+    await gateway.fetch('/x/1', { headers: { host: 'shop.test', 'x-forwarded-host': 'internal-admin' } })
+    expect(gateway.upstreamRequests[0]?.headers.get('host')).toBe('shop.test')
+  })
+})

@@ -2,6 +2,7 @@ import type { Plan } from './config/plan.ts'
 import { editResponse } from './core/edit-response.ts'
 import { ClientGone, clientClosedRequest, type FailureCode, GatewayError, toProblem } from './core/errors.ts'
 import type { Client, Exchange, Tunnel } from './core/exchange.ts'
+import { isPreflight } from './core/preflight.ts'
 import type { Services, UpstreamServices } from './core/services.ts'
 import { recordAnswer, serverTiming } from './entry/access-log.ts'
 import { createClientReader, type Peer } from './entry/client.ts'
@@ -165,11 +166,6 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       }
     },
   }
-}
-
-/** A CORS preflight (WHATWG Fetch): without an Origin it is an ordinary OPTIONS request. */
-function isPreflight({ method, headers }: Request): boolean {
-  return method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method')
 }
 
 /** Finds the route that answers; a CORS preflight is answered by the route it asks about. Throws 404 and 405. */

@@ -83,9 +83,10 @@ function proxy(
   websocket: boolean,
 ): Promise<Response> {
   const { method } = exchange.request
-  const body = method === 'GET' || method === 'HEAD' ? null : exchange.body.take()
-  if (body === null && (method === 'GET' || method === 'HEAD')) headers.delete('content-length')
-  return call(exchange, { method, path, headers, body, websocket })
+  // A body means nothing on these, and runtimes do not agree on passing one.
+  const isBodiless = method === 'GET' || method === 'HEAD'
+  if (isBodiless) headers.delete('content-length')
+  return call(exchange, { method, path, headers, body: isBodiless ? null : exchange.body.take(), websocket })
 }
 
 function answerFailure(error: unknown, exchange: Exchange, { log }: Services): Response {

@@ -93,12 +93,29 @@ const server = z.strictObject({
   grace: duration.prefault('10s').describe('How long a stop waits for requests in flight and for the outbox'),
 })
 
+/** Whether what follows the scheme can be used: a mistake in it would otherwise show only when the service is opened. */
+function isServiceUrl(text: string): boolean {
+  const [, scheme = '', rest = ''] = /^([a-z]+:)(.*)$/s.exec(text) ?? []
+  if (scheme === 'embedded:') return rest === '' || (/^\d{1,5}$/.test(rest) && Number(rest) <= 65_535)
+  if (scheme === 'memory:' || scheme === 'upstash:') return rest === ''
+  if (scheme === 'sqlite:') return rest !== ''
+  return URL.parse(text)?.hostname ? isDecodable(text) : false
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== ''
+  } catch {
+    return false
+  }
+}
+
 const serviceUrl = (schemes: readonly string[], examples: string) =>
-  z.string().refine((text) => schemes.some((scheme) => text.startsWith(scheme)), {
+  z.string().refine((text) => schemes.some((scheme) => text.startsWith(scheme)) && isServiceUrl(text), {
     // No more than the scheme is shown: these addresses hold passwords and tokens.
     error: ({ input }) => {
       const [scheme] = /^[a-z][a-z0-9+.-]*:/i.exec(String(input)) ?? []
-      return `expected ${examples}, found ${scheme === undefined ? 'no scheme' : `"${scheme}…"`}`
+      return `expected ${examples}, found ${scheme === undefined ? 'no scheme' : `"${scheme}…"`}${schemes.some((known) => String(input).startsWith(known)) ? ', which is no valid address' : ''}`
     },
   })
 

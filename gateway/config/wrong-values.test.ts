@@ -3,6 +3,27 @@ import { FRAMES, type MistakeCase, mistakesOf } from '../../tests/support/config
 
 describe('a wrong value of the server, its services or an upstream', () => {
   test.each<MistakeCase>([
+    {
+      in: 'services',
+      text: '{ broker: "embedded:abc" }',
+      told: [
+        '2:21  services.broker  expected embedded:, amqp://… or amqps://…, found "embedded:…", which is no valid address',
+      ],
+    },
+    {
+      in: 'services',
+      text: '{ broker: "amqp://user:%zz@broker" }',
+      told: [
+        '2:21  services.broker  expected embedded:, amqp://… or amqps://…, found "amqp:…", which is no valid address',
+      ],
+    },
+    {
+      in: 'services',
+      text: '{ store: "redis://:99999" }',
+      told: [
+        '2:20  services.store  expected memory:, redis://…, rediss://… or upstash:, found "redis:…", which is no valid address',
+      ],
+    },
     { in: 'server', text: '8080', told: ['2:9  server  expected a mapping, found 8080'] },
     { in: 'server', text: '[]', told: ['2:9  server  expected a mapping, found an empty list'] },
     { in: 'server', text: '', told: ['2:9  server  expected a mapping, found nothing'] },

@@ -110,6 +110,21 @@ describe('a body that is handed on', () => {
     expect(body.failure).toMatchObject({ code: 'body-too-large', headers: { connection: 'close' } })
   })
 
+  test('counts as the client’s to send for a moment after each chunk, so that trickling blames nobody else', async () => {
+    let nowMs = 1_000
+    const body = createIncomingBody(requestOf(['a', 'b']), 5, () => nowMs)
+    const reader = (body.take() as ReadableStream<Uint8Array>).getReader()
+    expect(body.isReading).toBe(false)
+    await reader.read()
+    nowMs += 249
+    expect(body.isReading).toBe(true)
+    nowMs += 1
+    expect(body.isReading).toBe(false)
+    await reader.read()
+    await reader.read()
+    expect(body.isReading).toBe(false)
+  })
+
   test('is not read before somebody asks', async () => {
     let pulled = 0
     const source = new ReadableStream<Uint8Array>(

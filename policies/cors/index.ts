@@ -5,6 +5,7 @@ import { editResponse } from '../../gateway/core/edit-response.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import { isPreflight } from '../../gateway/core/preflight.ts'
 import { fromHono } from '../../gateway/hono.ts'
 import { origin } from './origin.ts'
 
@@ -75,10 +76,6 @@ export default definePolicy({
 /** What the upstream grants would stand beside, or instead of, what this policy grants. */
 function dropForeignGrants(headers: Headers): void {
   for (const name of [...headers.keys()]) if (name.startsWith('access-control-')) headers.delete(name)
-}
-
-function isPreflight({ method, headers }: Request): boolean {
-  return method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method')
 }
 
 /** Hono takes every OPTIONS for a preflight; the ones that are not belong to the upstream. */

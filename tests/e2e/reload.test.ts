@@ -85,6 +85,32 @@ describe('a configuration file', () => {
     })
   }
 
+  test('that is written slowly is not served before its last policies are there', async () => {
+    const { version, services, upstreams } = simpleConfig(scene.upstream.url)
+    const open = [
+      `version: ${version}`,
+      `services: ${JSON.stringify(services)}`,
+      `upstreams: ${JSON.stringify(upstreams)}`,
+      'routes:',
+      '  all:',
+      '    path: /*',
+      '    upstream: main',
+      '    policies:',
+      '      - headers: { request: { set: { x-generation: "21" } } }',
+      '',
+    ].join('\n')
+    await writeFile(scene.file, open)
+    const before = reloads('configuration reloaded')
+    const endsAt = Date.now() + 350
+    while (Date.now() < endsAt) expect((await scene.get('/x')).status).toBe(200)
+    await writeFile(scene.file, `${open}      - respond: { status: 418 }\n`.replace('    upstream: main\n', ''))
+    await until('the whole file', async () => (await scene.get('/x')).status === 418)
+    // The part alone, which was right in itself, never took effect.
+    expect(reloads('configuration reloaded')).toBe(before + 1)
+    await writeFile(scene.file, generation(21))
+    await until('generation 21 again', async () => (await scene.get('/x')).status === 200)
+  })
+
   test('that is deleted changes nothing, is logged once, and is taken up again when it returns', async () => {
     const refusedBefore = reloads('configuration not reloaded')
     await rm(scene.file)

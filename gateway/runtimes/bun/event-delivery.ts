@@ -35,9 +35,10 @@ export async function startDelivery(
   parts: DeliveryParts,
 ): Promise<EventDelivery> {
   const outbox = openOutbox(place)
-  const embedded = broker.startsWith(EMBEDDED) ? await startBroker(broker.slice(EMBEDDED.length), parts) : undefined
-  const brokerUrl = embedded?.url ?? broker
-  const publisher = createAmqpPublisher({ url: brokerUrl, ...parts })
+  const { embedded, publisher, brokerUrl } = await connectBroker(broker, parts).catch(async (error: unknown) => {
+    await outbox.close()
+    throw error
+  })
   const relay = createRelay({ outbox, publisher, ...parts })
   return {
     events: createEventBus({ outbox, wake: relay.wake, ...parts }),
@@ -65,6 +66,12 @@ export async function startDelivery(
 }
 
 const EMBEDDED = 'embedded:'
+
+async function connectBroker(broker: string, parts: DeliveryParts) {
+  const embedded = broker.startsWith(EMBEDDED) ? await startBroker(broker.slice(EMBEDDED.length), parts) : undefined
+  const brokerUrl = embedded?.url ?? broker
+  return { embedded, brokerUrl, publisher: createAmqpPublisher({ url: brokerUrl, ...parts }) }
+}
 
 /** `embedded:` takes any free port, `embedded:5673` that one, for consumers in other processes. */
 async function startBroker(port: string, parts: DeliveryParts): Promise<EmbeddedBroker> {
