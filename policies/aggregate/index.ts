@@ -1,11 +1,11 @@
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy, type OptionMistake, type Site } from '../../gateway/core/policy.ts'
-import { answer } from './answer.ts'
-import { type Composition, compose } from './compose.ts'
-import { graphMistakes } from './graph.ts'
+import { answer } from './answer/answer.ts'
+import { isComplete } from './answer/status.ts'
 import { type AggregateOptions, options } from './options.ts'
-import { compilePart } from './part.ts'
-import { isComplete } from './status.ts'
+import { graphMistakes } from './plan/graph.ts'
+import { compilePart } from './plan/part.ts'
+import { type Composition, compose } from './run/compose.ts'
 
 /** Answers with one JSON document composed of the replies of several upstreams, whole or honestly partial. */
 export default definePolicy({

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { bytes, duration, pathTemplate, show } from '../../gateway/config/fields.ts'
-import { Constant, isJson } from './constant.ts'
+import { Constant, isJson } from './plan/constant.ts'
 
 /** Letters first, so that a name is a token of structured fields and never an array index, which would change the order. */
 const partName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, {

@@ -1,6 +1,6 @@
-import type { Constant } from './constant.ts'
 import type { PartFailure } from './failure.ts'
-import type { Reply } from './reply.ts'
+import type { Constant } from './plan/constant.ts'
+import type { Reply } from './reply/read.ts'
 
 /** What became of one part. */
 export type Outcome =

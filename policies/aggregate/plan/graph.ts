@@ -1,5 +1,5 @@
-import type { OptionMistake } from '../../gateway/core/policy.ts'
-import type { Template } from '../../gateway/core/template.ts'
+import type { OptionMistake } from '../../../gateway/core/policy.ts'
+import type { Template } from '../../../gateway/core/template.ts'
 
 /** What the graph is worked out from: the templates of a part. */
 export interface Node {

@@ -1,4 +1,4 @@
-import type { Outcome } from './outcome.ts'
+import type { Outcome } from '../outcome.ts'
 
 /** The fields that tell a client which parts it got (RFC 9651: a List of Tokens, and a Boolean). */
 export function compositionFields(outcomes: readonly Outcome[]): Record<string, string> {

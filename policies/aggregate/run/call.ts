@@ -1,43 +1,10 @@
-import type { Clock } from '../../gateway/core/clock.ts'
-import { GatewayError } from '../../gateway/core/errors.ts'
-import type { Exchange } from '../../gateway/core/exchange.ts'
-import type { Scope } from '../../gateway/core/scope.ts'
-import type { UpstreamHandler, Upstreams } from '../../gateway/core/services.ts'
-import type { Template } from '../../gateway/core/template.ts'
-import type { Constant } from './constant.ts'
-import { PartFailure, toPartFailure } from './failure.ts'
-import { inputsOf } from './graph.ts'
-import type { PartOptions } from './options.ts'
-import { type Reply, readReply } from './reply.ts'
-
-/** One part of the answer, compiled. */
-export interface Part {
-  readonly name: string
-  /** Parts it reads. */
-  readonly inputs: readonly string[]
-  readonly required: boolean
-  readonly fallback: Constant | undefined
-  readonly method: string
-  readonly path: Template
-  readonly upstream: UpstreamHandler
-  readonly timeoutMs: number | undefined
-  readonly maxBytes: number
-}
-
-/** Resolves everything about a part that does not depend on the request. */
-export function compilePart(name: string, options: PartOptions, upstreams: Upstreams): Part {
-  return {
-    name,
-    inputs: inputsOf(options),
-    required: options.required,
-    fallback: options.fallback,
-    method: options.method,
-    path: options.path,
-    upstream: upstreams.get(options.upstream),
-    timeoutMs: options.timeout,
-    maxBytes: options['max-bytes'],
-  }
-}
+import type { Clock } from '../../../gateway/core/clock.ts'
+import { GatewayError } from '../../../gateway/core/errors.ts'
+import type { Exchange } from '../../../gateway/core/exchange.ts'
+import type { Scope } from '../../../gateway/core/scope.ts'
+import { PartFailure, toPartFailure } from '../failure.ts'
+import type { Part } from '../plan/part.ts'
+import { type Reply, readReply } from '../reply/read.ts'
 
 /** Longest path a call may have; replies of other parts can stand in it. */
 const MAX_PATH_LENGTH = 16_384

@@ -1,10 +1,11 @@
-import type { Clock } from '../../gateway/core/clock.ts'
-import { GatewayError } from '../../gateway/core/errors.ts'
-import type { Exchange } from '../../gateway/core/exchange.ts'
-import { extendScope } from '../../gateway/core/scope.ts'
-import { inputFailure, PartFailure } from './failure.ts'
-import type { Failed, Outcome } from './outcome.ts'
-import { callPart, type Part } from './part.ts'
+import type { Clock } from '../../../gateway/core/clock.ts'
+import { GatewayError } from '../../../gateway/core/errors.ts'
+import type { Exchange } from '../../../gateway/core/exchange.ts'
+import { extendScope } from '../../../gateway/core/scope.ts'
+import { inputFailure, PartFailure } from '../failure.ts'
+import type { Failed, Outcome } from '../outcome.ts'
+import type { Part } from '../plan/part.ts'
+import { callPart } from './call.ts'
 
 /** Every part's outcome, in the order of the parts. */
 export interface Composition {

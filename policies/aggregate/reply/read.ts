@@ -1,0 +1,46 @@
+import { parseJson } from '../../../gateway/core/body.ts'
+import { PartFailure } from '../failure.ts'
+import { readBody } from './body.ts'
+import { invalid } from './invalid.ts'
+import { checkMediaType } from './media-type.ts'
+
+/** A part's reply, read whole. */
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  /** The JSON text as the upstream wrote it, without what surrounds it: every digit of a number is kept. */
+  readonly json: Uint8Array<ArrayBuffer>
+  readonly body: unknown
+}
+
+/**
+ * Reads a successful JSON reply of at most `maxBytes`, counted after decompression. Throws `PartFailure` for anything
+ * else, and the signal's reason when that aborts; a body that is not wanted is cancelled.
+ */
+export async function readReply(response: Response, maxBytes: number, signal: AbortSignal): Promise<Reply> {
+  try {
+    signal.throwIfAborted()
+    const { status, headers } = response
+    if (!response.ok) throw new PartFailure('status', { status })
+    checkMediaType(headers.get('content-type'))
+    const bytes = await readBody(response, { maxBytes, signal })
+    const body = parseJson(bytes, (detail) => invalid(`the body ${detail}`))
+    return { status, headers, json: trimmed(bytes), body }
+  } catch (error) {
+    // An unread body would keep its connection; one that is being read is cancelled by its reader.
+    response.body?.cancel().catch(() => {})
+    throw error
+  }
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+const WHITESPACE: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d])
+
+/** Valid JSON text without byte order mark and surrounding whitespace, so that it can stand inside another one. */
+function trimmed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  let start = BYTE_ORDER_MARK.every((octet, i) => bytes[i] === octet) ? BYTE_ORDER_MARK.length : 0
+  let end = bytes.byteLength
+  while (WHITESPACE.has(bytes[start])) start++
+  while (WHITESPACE.has(bytes[end - 1])) end--
+  return bytes.subarray(start, end)
+}
