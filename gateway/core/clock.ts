@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number
+  /** Milliseconds since some moment, the same for the life of the process; unlike `now` it never jumps or goes back. */
+  monotonic(): number
   /** Calls `task` once after `delayMs` milliseconds; the returned function takes the appointment back. */
   after(delayMs: number, task: () => void): () => void
 }

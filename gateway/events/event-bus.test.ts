@@ -38,7 +38,7 @@ describe('The event bus', () => {
     const intent = await bus.intend(DRAFT)
     expect(intent.id).toBe('intent-1')
     expect(await outbox.list('pending', 10)).toEqual([
-      { id: 'intent-1', state: 'pending', draft: DRAFT, intendedAtMs: 1_000 },
+      { id: 'intent-1', state: 'pending', draft: DRAFT, intendedAtMs: 1_000, attempts: 0 },
     ])
     expect(woken).toEqual([])
   })

@@ -1,9 +1,17 @@
 import type { Clock } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { EventBus, Intent, IntentDraft } from '../core/events.ts'
+import type { EventBus, EventStatus, Intent, IntentDraft, StepHook } from '../core/events.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
-import { type Outbox, OutboxClosedError, OutboxFullError, OutboxStateError } from './outbox.ts'
+import {
+  type Outbox,
+  OutboxClosedError,
+  type OutboxEntry,
+  OutboxFullError,
+  OutboxStateError,
+  RECEIPT_MS,
+  type Receipt,
+} from './outbox.ts'
 
 export interface EventBusParts {
   readonly outbox: Outbox
@@ -15,32 +23,71 @@ export interface EventBusParts {
   readonly wake: () => void
   readonly log: Logger
   readonly metrics: Metrics
+  /** Told of each step between intent and outcome. */
+  readonly onStep?: StepHook
 }
 
 const REWRITE: Backoff = { baseMs: 250, maxMs: 5_000 }
 
 /** The event bus on top of an outbox: writes intents and outcomes, and leaves delivery to the relay. */
 export function createEventBus(parts: EventBusParts): EventBus {
-  const { outbox, clock, createId, log, metrics } = parts
+  const { outbox, clock, createId, log, metrics, onStep } = parts
+
+  function refuse(cause: unknown, { route }: IntentDraft): never {
+    const isFull = cause instanceof OutboxFullError
+    metrics.count('sluice_outbox_refused_total', { reason: isFull ? 'full' : 'storage' })
+    log.error('Cannot note an intent', { route, reason: messageOf(cause) })
+    throw new GatewayError('overloaded', { headers: { 'retry-after': '5' }, cause })
+  }
 
   return {
+    ...(onStep && { onStep }),
+
     async intend(draft) {
       const id = createId()
-      try {
-        await outbox.intend(id, draft, clock.now())
-      } catch (cause) {
-        const isFull = cause instanceof OutboxFullError
-        metrics.count('sluice_outbox_refused_total', { reason: isFull ? 'full' : 'storage' })
-        log.error('Cannot note an intent', { route: draft.route, reason: messageOf(cause) })
-        throw new GatewayError('overloaded', { headers: { 'retry-after': '5' }, cause })
-      }
+      await onStep?.('before-intent')
+      await outbox.intend(id, draft, clock.now()).catch((cause: unknown) => refuse(cause, draft))
+      await onStep?.('after-intent')
       return createIntent(id, draft, parts)
+    },
+
+    async accept(event, address, draft) {
+      await onStep?.('before-intent')
+      try {
+        await outbox.add({ id: event.id, event, address, committedAtMs: clock.now() }, draft)
+      } catch (cause) {
+        // The command is known already: a repeat is as good as accepted.
+        if (!(cause instanceof OutboxStateError)) refuse(cause, draft)
+      }
+      await onStep?.('after-commit')
+      parts.wake()
+    },
+
+    async status(id) {
+      return toStatus(await outbox.find(id), clock.now())
     },
   }
 }
 
+function toStatus(found: OutboxEntry | Receipt | undefined, nowMs: number): EventStatus | undefined {
+  if (found?.state === 'delivered') {
+    const { deliveredAtMs: atMs, caller } = found
+    return nowMs - atMs > RECEIPT_MS ? undefined : { state: 'published', atMs, ...withCaller(caller) }
+  }
+  // An intent is no command that anybody was promised an answer about.
+  if (!found?.event) return undefined
+  const { state, reason, committedAtMs = 0, parkedAtMs, draft } = found
+  if (state !== 'parked') return { state: 'accepted', atMs: committedAtMs, ...withCaller(draft.caller) }
+  const why = reason === undefined ? {} : { reason }
+  return { state: 'parked', atMs: parkedAtMs ?? committedAtMs, ...why, ...withCaller(draft.caller) }
+}
+
+function withCaller(caller: string | undefined) {
+  return caller === undefined ? {} : { caller }
+}
+
 function createIntent(id: string, draft: IntentDraft, parts: EventBusParts): Intent {
-  const { outbox, clock, wake, log } = parts
+  const { outbox, clock, wake, log, onStep } = parts
   let outcome: string | undefined
 
   /** The outcome stands even if it cannot be written now (e.g. disk full): the caller hears of it, and it is written later. */
@@ -73,6 +120,7 @@ function createIntent(id: string, draft: IntentDraft, parts: EventBusParts): Int
       const committedAtMs = clock.now()
       return settle('commit', async () => {
         await outbox.commit(id, { event, address, committedAtMs })
+        await onStep?.('after-commit')
         wake()
       })
     },

@@ -6,6 +6,10 @@ import {
   type OutboxEntry,
   OutboxFullError,
   OutboxStateError,
+  PUT_BACK,
+  RECEIPT_CAPACITY,
+  RECEIPT_MS,
+  type Receipt,
   type StoredState,
 } from './outbox.ts'
 
@@ -14,6 +18,8 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
   const entries = new Map<string, OutboxEntry>()
   /** In the order of commitment, which is the order of delivery. */
   const committed = new Map<string, DueEvent>()
+  const receipts = createReceipts()
+  let lease: { readonly holder: string; readonly untilMs: number } | undefined
   let closed = false
 
   const assertOpen = () => {
@@ -27,28 +33,33 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
     return entry
   }
 
+  const assertRoom = (id: string) => {
+    assertOpen()
+    if (entries.has(id) || receipts.get(id)) throw new OutboxStateError('note', id, 'new')
+    if (entries.size >= capacity) throw new OutboxFullError(capacity)
+  }
+
+  const makeDue = (entry: OutboxEntry, { event, address, committedAtMs }: Omit<DueEvent, 'id'>) => {
+    const { id, draft, intendedAtMs, attempts } = entry
+    // What is due is a copy, as it is in every durable outbox: the caller may go on to change its own.
+    const due: DueEvent = { id, event: structuredClone(event), address: { ...address }, committedAtMs }
+    entries.set(id, { ...due, state: 'committed', draft, intendedAtMs, attempts })
+    committed.set(id, due)
+  }
+
   return {
     async intend(id, draft, atMs) {
-      assertOpen()
-      if (entries.has(id)) throw new OutboxStateError('note', id, 'new')
-      if (entries.size >= capacity) throw new OutboxFullError(capacity)
-      entries.set(id, { id, state: 'pending', draft, intendedAtMs: atMs })
+      assertRoom(id)
+      entries.set(id, { id, state: 'pending', draft, intendedAtMs: atMs, attempts: 0 })
     },
 
-    async commit(id, { event, address, committedAtMs }) {
-      const { draft, intendedAtMs } = take('commit', id, ['pending', 'unknown'])
-      // What is due is a copy, as it is in every durable outbox: the caller may go on to change its own.
-      const due: DueEvent = { id, event: structuredClone(event), address: { ...address }, committedAtMs }
-      entries.set(id, {
-        id,
-        state: 'committed',
-        draft,
-        intendedAtMs,
-        event: due.event,
-        address: due.address,
-        committedAtMs,
-      })
-      committed.set(id, due)
+    async add({ id, ...due }, draft) {
+      assertRoom(id)
+      makeDue({ id, state: 'pending', draft, intendedAtMs: due.committedAtMs, attempts: 0 }, due)
+    },
+
+    async commit(id, due) {
+      makeDue(take('commit', id, ['pending', 'unknown']), due)
     },
 
     async reject(id) {
@@ -75,24 +86,51 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
       return due
     },
 
-    async delivered(id) {
+    async delivered(id, atMs) {
       assertOpen()
-      if (committed.delete(id)) entries.delete(id)
+      if (!committed.delete(id)) return
+      const caller = entries.get(id)?.draft.caller
+      entries.delete(id)
+      receipts.add({ id, state: 'delivered', deliveredAtMs: atMs, ...(caller === undefined ? {} : { caller }) })
     },
 
-    async park(id, reason) {
+    async unsettled(limit, nowMs) {
+      assertOpen()
+      return oldestFirst(entries, 'unknown', ({ nextAtMs = 0 }) => nextAtMs <= nowMs).slice(0, limit)
+    },
+
+    async postpone(id, attempt) {
+      const entry = take('postpone', id, ['unknown'])
+      entries.set(id, { ...entry, ...attempt })
+    },
+
+    async park(id, reason, atMs) {
       const entry = take('park', id, ['committed', 'unknown'])
-      entries.set(id, { ...entry, state: 'parked', reason })
+      entries.set(id, { ...entry, state: 'parked', reason, parkedAtMs: atMs })
       committed.delete(id)
     },
 
-    async requeue(id) {
-      const { reason: _, ...entry } = take('put back', id, ['parked'])
+    async requeue(id, atMs) {
+      const { reason: _, parkedAtMs: __, nextAtMs: ___, ...entry } = take('put back', id, ['parked'])
       const { event, address, committedAtMs } = entry
-      if (!event || !address || committedAtMs === undefined)
-        throw new OutboxStateError('put back', id, 'parked with an event')
-      entries.set(id, { ...entry, state: 'committed' })
-      committed.set(id, { id, event, address, committedAtMs })
+      if (event && address && committedAtMs !== undefined) {
+        entries.set(id, { ...entry, state: 'committed', attempts: 0, requeuedAtMs: atMs })
+        committed.set(id, { id, event, address, committedAtMs })
+      } else if (entry.draft.settlement) {
+        entries.set(id, { ...entry, state: 'unknown', attempts: 0, requeuedAtMs: atMs, reason: PUT_BACK })
+      } else {
+        throw new OutboxStateError('put back', id, 'parked with an event or a settlement')
+      }
+    },
+
+    async discard(id) {
+      take('discard', id, ['parked', 'unknown'])
+      entries.delete(id)
+    },
+
+    async find(id) {
+      assertOpen()
+      return entries.get(id) ?? receipts.get(id)
     },
 
     async counts() {
@@ -103,14 +141,54 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
       return oldest ? { ...counts, oldestCommittedAtMs: oldest.committedAtMs } : counts
     },
 
-    async list(state, limit) {
+    async list(state, limit, after) {
       assertOpen()
-      const listed = [...entries.values()].filter((entry) => entry.state === state)
-      return listed.sort((a, b) => a.intendedAtMs - b.intendedAtMs).slice(0, limit)
+      return oldestFirst(entries, state, (entry) => !after || compare(entry, after) > 0).slice(0, limit)
+    },
+
+    async acquireLease(holder, ttlMs, nowMs) {
+      assertOpen()
+      if (lease && lease.holder !== holder && nowMs < lease.untilMs) return false
+      lease = { holder, untilMs: nowMs + ttlMs }
+      return true
+    },
+
+    async releaseLease(holder) {
+      assertOpen()
+      if (lease?.holder === holder) lease = undefined
     },
 
     async close() {
       closed = true
+    },
+  }
+}
+
+type Place = Pick<OutboxEntry, 'intendedAtMs' | 'id'>
+
+function compare(a: Place, b: Place): number {
+  return a.intendedAtMs - b.intendedAtMs || (a.id < b.id ? -1 : Number(a.id > b.id))
+}
+
+function oldestFirst(
+  entries: ReadonlyMap<string, OutboxEntry>,
+  state: StoredState,
+  fits: (entry: OutboxEntry) => boolean,
+): OutboxEntry[] {
+  return [...entries.values()].filter((entry) => entry.state === state && fits(entry)).sort(compare)
+}
+
+/** Receipts in the order of delivery; each new one lets go of the oldest that are too old or too many. */
+function createReceipts() {
+  const receipts = new Map<string, Receipt>()
+  return {
+    get: (id: string) => receipts.get(id),
+    add(receipt: Receipt) {
+      for (const [id, { deliveredAtMs }] of receipts) {
+        if (receipts.size < RECEIPT_CAPACITY && receipt.deliveredAtMs - deliveredAtMs < RECEIPT_MS) break
+        receipts.delete(id)
+      }
+      receipts.set(receipt.id, receipt)
     },
   }
 }

@@ -1,10 +1,10 @@
 import type { CloudEvent, EventAddress, IntentDraft } from '../core/events.ts'
 
 /**
- * What has become of an intent. `rejected` and `delivered` end an entry's life: nothing of it is kept.
+ * What has become of an intent. `rejected` ends an entry's life, `delivered` leaves a receipt of it for a while.
  *
  *     pending ─┬─ committed ─┬─ delivered
- *              ├─ rejected   └─ parked ── committed (an operator puts it back)
+ *              ├─ rejected   └─ parked ── committed (an operator puts it back, or discards it)
  *              └─ unknown ──── committed · rejected · parked (recovery settles it)
  */
 export type IntentState = 'pending' | 'committed' | 'rejected' | 'unknown' | 'delivered' | 'parked'
@@ -31,9 +31,35 @@ export interface OutboxEntry {
   readonly intendedAtMs: number
   /** Why it is unknown or parked. */
   readonly reason?: string
+  /** How often recovery has tried to settle it. */
+  readonly attempts: number
+  /** When recovery tries next; at once when left out. */
+  readonly nextAtMs?: number
+  readonly parkedAtMs?: number
+  /** When an operator last put it back, which starts the bound of its settlement anew. */
+  readonly requeuedAtMs?: number
   readonly event?: CloudEvent
   readonly address?: EventAddress
   readonly committedAtMs?: number
+}
+
+/** What is left of an entry that was delivered. */
+export interface Receipt {
+  readonly id: string
+  readonly state: 'delivered'
+  readonly deliveredAtMs: number
+  readonly caller?: string
+}
+
+/** Where a page of a list begins: after this entry, which may be gone by then. */
+export type ListCursor = Pick<OutboxEntry, 'intendedAtMs' | 'id'>
+
+/** An attempt to settle that left the outcome unknown. */
+export interface PostponedAttempt {
+  /** How many there were by now. */
+  readonly attempts: number
+  readonly nextAtMs: number
+  readonly reason: string
 }
 
 /** How full the outbox is. */
@@ -53,6 +79,11 @@ export interface OutboxCounts {
 export interface Outbox {
   /** Notes an intent, which takes up room for its event too. Rejects with `OutboxFullError` when there is none. */
   intend(id: string, draft: IntentDraft, atMs: number): Promise<void>
+  /**
+   * Notes an event that is due without an intent before it. Rejects with `OutboxFullError` when there is no room, and
+   * with `OutboxStateError` when there is an entry or a receipt of this id.
+   */
+  add(due: DueEvent, draft: IntentDraft): Promise<void>
   /** From `pending` or `unknown`: the event is due. Never refused for want of room. */
   commit(id: string, committed: Omit<DueEvent, 'id'>): Promise<void>
   /** From `pending` or `unknown`: there is no event, the entry is gone. */
@@ -64,15 +95,36 @@ export interface Outbox {
    * delivers them keeps the order. Leaves out the entries named in `busy`, whose subjects have to wait for them.
    */
   due(limit: number, busy: ReadonlySet<string>): Promise<readonly DueEvent[]>
-  /** From `committed`: the broker has confirmed it, the entry is gone. Says nothing if it was gone already. */
-  delivered(id: string): Promise<void>
+  /**
+   * From `committed`: the broker has confirmed it, the entry is gone. Leaves a receipt for 24 h, unless 100,000 later
+   * ones push it out; receipts take up no room. Says nothing if the entry was gone already.
+   */
+  delivered(id: string, atMs: number): Promise<void>
+  /** Up to `limit` unknown entries that recovery may try by `nowMs`, oldest intent first. */
+  unsettled(limit: number, nowMs: number): Promise<readonly OutboxEntry[]>
+  /** From `unknown`: it was tried and is still not known. */
+  postpone(id: string, attempt: PostponedAttempt): Promise<void>
   /** From `committed` or `unknown`: sets it aside for an operator; the next event of its subject becomes due. */
-  park(id: string, reason: string): Promise<void>
-  /** From `parked` with an event: due again, behind the other events of its subject. */
-  requeue(id: string): Promise<void>
+  park(id: string, reason: string, atMs: number): Promise<void>
+  /**
+   * From `parked`. With an event: due again, behind the other events of its subject. Without one, but with a
+   * settlement: unknown again, for recovery to try at once, with the bound counted from `atMs`.
+   */
+  requeue(id: string, atMs: number): Promise<void>
+  /** From `parked` or `unknown`, at an operator's word: gone, and nothing is sent. */
+  discard(id: string): Promise<void>
+  /** The entry in whatever state, or the receipt of a delivered one. */
+  find(id: string): Promise<OutboxEntry | Receipt | undefined>
   counts(): Promise<OutboxCounts>
-  /** Up to `limit` entries in this state, oldest intent first. */
-  list(state: StoredState, limit: number): Promise<readonly OutboxEntry[]>
+  /** Up to `limit` entries in this state, oldest intent first, from the beginning or after `after`. */
+  list(state: StoredState, limit: number, after?: ListCursor): Promise<readonly OutboxEntry[]>
+  /**
+   * The lease of whoever may deliver and settle: true when `holder` has it for `ttlMs` from now on, whether it is new
+   * or prolonged; false while another has it. `nowMs` is a reading of the caller's monotonic clock.
+   */
+  acquireLease(holder: string, ttlMs: number, nowMs: number): Promise<boolean>
+  /** Gives the lease up, if `holder` has it: the next who asks gets it at once. */
+  releaseLease(holder: string): Promise<void>
   /** Finishes the writes under way; everything after that rejects. */
   close(): Promise<void>
 }
@@ -80,8 +132,17 @@ export interface Outbox {
 /** How many entries an outbox holds unless told otherwise: ten minutes of a hundred orders a second, and some. */
 export const DEFAULT_OUTBOX_CAPACITY = 100_000
 
+/** How long the receipt of a delivered entry is kept, in milliseconds. */
+export const RECEIPT_MS = 24 * 3_600_000
+
+/** How many receipts are kept. */
+export const RECEIPT_CAPACITY = 100_000
+
 /** Why an intent was left without an outcome when its gateway ended. */
 export const LEFT_WITHOUT_OUTCOME = 'the gateway ended before the outcome was known'
+
+/** Why an intent is unknown again. */
+export const PUT_BACK = 'an operator put it back'
 
 /** The outbox has no room for another intent. */
 export class OutboxFullError extends Error {

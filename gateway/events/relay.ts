@@ -103,7 +103,7 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
       confirmed.add(id)
       metrics.count('sluice_events_confirmed_total')
     }
-    await outbox.delivered(id)
+    await outbox.delivered(id, clock.now())
   }
 
   /** Why the event is given up, or `undefined` when it has been delivered; rejects when it has to be tried again. */
@@ -124,7 +124,7 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
   }
 
   async function park({ id, event }: Pick<DueEvent, 'id' | 'event'>, reason: string): Promise<void> {
-    await outbox.park(id, reason)
+    await outbox.park(id, reason, clock.now())
     metrics.count('sluice_events_parked_total')
     log.error('Parked an event', { id, event: event.id, type: event.type, subject: event.subject, reason })
   }

@@ -196,6 +196,7 @@ describe('an aggregate that is decided', () => {
       services: {
         clock: {
           now: () => 0,
+          monotonic: () => 0,
           after() {
             const appointment = {}
             open.add(appointment)

@@ -265,6 +265,8 @@ describe('publish, when the upstream does not accept', () => {
 describe('publish, when the outbox fails', () => {
   const accepting: EventBus = {
     intend: async () => ({ id: 'event-1', commit: fail, reject: fail, unknown: fail }),
+    accept: fail,
+    status: fail,
   }
   async function fail(): Promise<never> {
     throw new Error('disk full')
@@ -277,7 +279,7 @@ describe('publish, when the outbox fails', () => {
     const intend = async () => {
       throw error
     }
-    const gateway = await publishing(created(), {}, { services: { events: { intend } } })
+    const gateway = await publishing(created(), {}, { services: { events: { ...accepting, intend } } })
     const response = await gateway.fetch('/x/1', order())
     expect(response.status).toBe(503)
     expect(response.headers.get('retry-after')).toBe(retryAfter)
@@ -303,6 +305,7 @@ describe('publish, when the outbox fails', () => {
       return created()()
     }
     const events: EventBus = {
+      ...accepting,
       intend: async (draft) => {
         drafts.push(draft)
         return { id: 'event-1', commit: async () => {}, reject: async () => {}, unknown: async () => {} }

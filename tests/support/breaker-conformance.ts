@@ -29,6 +29,7 @@ export function breakerBench(create: (parts: BreakerParts) => Breakers, options:
   const telemetry = recordTelemetry()
   const clock: Clock = {
     now: () => nowMs,
+    monotonic: () => nowMs,
     after() {
       throw new Error('A breaker must not need timers')
     },

@@ -184,6 +184,12 @@ function recordEvents() {
         unknown: async (reason) => void Object.assign(recorded, { outcome: 'unknown', reason }),
       }
     },
+    async accept(event, address, { route }) {
+      intents.push({ route, outcome: 'committed', event, address })
+    },
+    async status(id) {
+      return intents.some(({ event }) => event?.id === id) ? { state: 'accepted', atMs: TEST_START } : undefined
+    },
   }
   return { intents: intents as readonly RecordedIntent[], bus }
 }

@@ -1,9 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { CloudEvent } from '../../gateway/core/events.ts'
 import { type Outbox, OutboxClosedError, OutboxFullError, OutboxStateError } from '../../gateway/events/outbox.ts'
+import { testLease } from './outbox-conformance/lease.ts'
+import { testReceipts } from './outbox-conformance/receipts.ts'
+import { testRecovery } from './outbox-conformance/recovery.ts'
 
-const DRAFT = { route: 'place-order', method: 'POST', path: '/orders?x=1', idempotencyKey: 'key-1' }
-const ADDRESS = { exchange: 'shop.events', routingKey: 'order.placed' }
+/** A draft and an address for tests of outboxes. */
+export const DRAFT = { route: 'place-order', method: 'POST', path: '/orders?x=1', idempotencyKey: 'key-1' }
+export const ADDRESS = { exchange: 'shop.events', routingKey: 'order.placed' }
+
+const ATTEMPT = { attempts: 1, nextAtMs: 1, reason: 'timeout' }
 
 /** An event about `subject` for tests of the outbox and the relay. */
 export function orderPlaced(id: string, subject?: string): CloudEvent {
@@ -17,6 +23,8 @@ export function orderPlaced(id: string, subject?: string): CloudEvent {
     ...about,
   }
 }
+
+const DUE = { event: orderPlaced('event-x'), address: ADDRESS, committedAtMs: 1 }
 
 /** Stores the event of an accepted order under the intent `id`. */
 export async function commitOrder(outbox: Outbox, id: string, subject?: string, atMs = 1_000): Promise<void> {
@@ -33,6 +41,10 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
       outbox = create()
     })
     afterEach(() => outbox.close())
+
+    testRecovery(() => outbox)
+    testReceipts(() => outbox)
+    testLease(() => outbox)
 
     const dueIds = async (limit = 100, busy: string[] = []) =>
       (await outbox.due(limit, new Set(busy))).map(({ id }) => id)
@@ -77,16 +89,16 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
 
     test('makes the next event of a subject due once the one before is delivered or parked', async () => {
       for (const id of ['a1', 'a2', 'a3']) await commitOrder(outbox, id, 'a')
-      await outbox.delivered('a1')
+      await outbox.delivered('a1', 9_000)
       expect(await dueIds()).toEqual(['a2'])
-      await outbox.park('a2', 'no queue')
+      await outbox.park('a2', 'no queue', 9_000)
       expect(await dueIds()).toEqual(['a3'])
     })
 
     test('forgets delivered and rejected entries', async () => {
       await commitOrder(outbox, 'a')
-      await outbox.delivered('a')
-      await outbox.delivered('a')
+      await outbox.delivered('a', 9_000)
+      await outbox.delivered('a', 9_000)
       await outbox.intend('b', DRAFT, 1)
       await outbox.reject('b')
       expect(await outbox.counts()).toEqual({ pending: 0, committed: 0, unknown: 0, parked: 0 })
@@ -103,6 +115,7 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
         draft: DRAFT,
         intendedAtMs: 1_000,
         reason: 'connection lost',
+        attempts: 0,
       } as const
       expect(await outbox.list('unknown', 1)).toEqual([oldest])
       expect((await outbox.list('unknown', 10)).map(({ id }) => id)).toEqual(['a', 'b'])
@@ -115,14 +128,14 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
       }
       await outbox.commit('a', { event: orderPlaced('event-a'), address: ADDRESS, committedAtMs: 5 })
       await outbox.reject('b')
-      await outbox.park('c', 'cannot be replayed')
+      await outbox.park('c', 'cannot be replayed', 9_000)
       expect(await dueIds()).toEqual(['a'])
       expect(await outbox.counts()).toEqual({ pending: 0, committed: 1, unknown: 0, parked: 1, oldestCommittedAtMs: 5 })
     })
 
     test('lists a parked event with everything needed to send it by hand', async () => {
       await commitOrder(outbox, 'a', 'order-1')
-      await outbox.park('a', 'no queue')
+      await outbox.park('a', 'no queue', 9_000)
       const [parked] = await outbox.list('parked', 10)
       expect(parked).toMatchObject({ id: 'a', state: 'parked', reason: 'no queue', address: ADDRESS })
       expect(parked?.event).toEqual(orderPlaced('event-a', 'order-1'))
@@ -132,13 +145,13 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
     test('puts a parked event back behind the others of its subject', async () => {
       await commitOrder(outbox, 'a1', 'a')
       await commitOrder(outbox, 'n1')
-      await outbox.park('a1', 'no queue')
-      await outbox.park('n1', 'no queue')
+      await outbox.park('a1', 'no queue', 9_000)
+      await outbox.park('n1', 'no queue', 9_000)
       await commitOrder(outbox, 'a2', 'a')
-      await outbox.requeue('a1')
-      await outbox.requeue('n1')
+      await outbox.requeue('a1', 9_500)
+      await outbox.requeue('n1', 9_500)
       expect(await dueIds()).toEqual(['a2', 'n1'])
-      await outbox.delivered('a2')
+      await outbox.delivered('a2', 9_000)
       expect(await dueIds()).toEqual(['a1', 'n1'])
     })
 
@@ -146,7 +159,7 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
       await commitOrder(outbox, 'a', 's', 5_000)
       await commitOrder(outbox, 'b', 's', 6_000)
       expect((await outbox.counts()).oldestCommittedAtMs).toBe(5_000)
-      await outbox.delivered('a')
+      await outbox.delivered('a', 9_000)
       expect((await outbox.counts()).oldestCommittedAtMs).toBe(6_000)
     })
 
@@ -155,7 +168,10 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
       { name: 'the rejection of a committed intent', write: (id) => outbox.reject(id) },
       { name: 'a doubt about a committed intent', write: (id) => outbox.markUnknown(id, 'timeout') },
       { name: 'the outcome of an intent it does not know', write: () => outbox.reject('nobody') },
-      { name: 'the return of an event that is not parked', write: (id) => outbox.requeue(id) },
+      { name: 'an event of the same id', write: (id) => outbox.add({ ...DUE, id }, DRAFT) },
+      { name: 'an attempt at a committed intent', write: (id) => outbox.postpone(id, ATTEMPT) },
+      { name: 'an order to discard an event that is due', write: (id) => outbox.discard(id) },
+      { name: 'the return of an event that is not parked', write: (id) => outbox.requeue(id, 9_500) },
     ]
     test.each(misfits)('refuses $name and changes nothing', async ({ write }) => {
       await commitOrder(outbox, 'a')
@@ -185,11 +201,12 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
       await outbox.commit('a', { event: orderPlaced('event-a'), address: ADDRESS, committedAtMs: 1 })
       await outbox.reject('b')
       await outbox.intend('d', DRAFT, 1)
-      await outbox.delivered('a')
-      await outbox.delivered('a')
+      await outbox.delivered('a', 9_000)
+      await outbox.delivered('a', 9_000)
       await outbox.intend('e', DRAFT, 1)
       expect(await outbox.counts()).toMatchObject({ pending: 2, committed: 0 })
       await expect(outbox.intend('f', DRAFT, 1)).rejects.toBeInstanceOf(OutboxFullError)
+      await expect(outbox.add({ ...DUE, id: 'g' }, DRAFT)).rejects.toBeInstanceOf(OutboxFullError)
     })
 
     test('keeps what was committed when the caller changes its object afterwards', async () => {

@@ -3,6 +3,7 @@ import type { Clock } from '../../gateway/core/clock.ts'
 /** The time of day, for tests against real sockets and processes. */
 export const realClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delayMs, task) {
     const timer = setTimeout(task, delayMs)
     return () => clearTimeout(timer)

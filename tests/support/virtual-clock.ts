@@ -7,11 +7,14 @@ export interface VirtualClock extends Clock {
    * each; resolves when nothing is left to settle. `advance(0)` only lets promises settle.
    */
   advance(ms: number): Promise<void>
+  /** Sets the time of day forward by `ms`, or back: no time passes, and appointments stay where they are. */
+  jump(ms: number): void
 }
 
 /** A virtual clock that shows `startMs` (milliseconds since the Unix epoch, default 2026-01-01). */
 export function createVirtualClock(startMs: number = Date.UTC(2026, 0, 1)): VirtualClock {
-  let nowMs = startMs
+  let nowMs = 0
+  let epochMs = startMs
   const appointments = new Set<{ readonly atMs: number; readonly task: () => void }>()
 
   function nextUpTo(limitMs: number) {
@@ -24,7 +27,8 @@ export function createVirtualClock(startMs: number = Date.UTC(2026, 0, 1)): Virt
   }
 
   return {
-    now: () => nowMs,
+    now: () => epochMs + nowMs,
+    monotonic: () => nowMs,
 
     after(delayMs, task) {
       const appointment = { atMs: nowMs + Math.max(0, delayMs), task }
@@ -44,6 +48,10 @@ export function createVirtualClock(startMs: number = Date.UTC(2026, 0, 1)): Virt
         await settle()
       }
       nowMs = endMs
+    },
+
+    jump(ms) {
+      epochMs += ms
     },
   }
 }

@@ -84,6 +84,7 @@ describe('The AMQP publisher', () => {
     const waits: number[] = []
     const hurried = {
       now: realClock.now,
+      monotonic: realClock.monotonic,
       after: (delayMs: number, task: () => void) => {
         if (delayMs !== 6_000) waits.push(delayMs)
         return realClock.after(delayMs === 6_000 ? delayMs : 0, task)

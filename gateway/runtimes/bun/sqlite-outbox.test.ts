@@ -46,7 +46,7 @@ describe('The SQLite outbox', () => {
     for (let i = 0; i < 3; i++) {
       const [next] = await after.due(10, new Set())
       order.push(next?.id)
-      await after.delivered(next?.id ?? '')
+      await after.delivered(next?.id ?? '', 1)
     }
     expect(order).toEqual(['a1', 'a2', 'a3'])
     await after.close()

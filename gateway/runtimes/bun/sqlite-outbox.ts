@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { IntentDraft } from '../../core/events.ts'
 import {
   DEFAULT_OUTBOX_CAPACITY,
   type DueEvent,
@@ -8,13 +9,15 @@ import {
   type Outbox,
   OutboxClosedError,
   type OutboxCounts,
-  type OutboxEntry,
   OutboxFullError,
   OutboxStateError,
+  PUT_BACK,
 } from '../../events/outbox.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { createLeases } from './sqlite-leases.ts'
+import { toDueEvent, toEntry, toReceipt } from './sqlite-rows.ts'
 import { migrate } from './sqlite-schema.ts'
-import { type EntryRow, prepareStatements } from './sqlite-statements.ts'
+import { prepareStatements } from './sqlite-statements.ts'
 
 export interface SqliteOutboxOptions {
   /** File of the database; its directory is made when missing. */
@@ -33,10 +36,10 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
   const statements = prepareStatements(database)
   const group = createGroupCommit(database)
 
-  statements.leavePending.run(LEFT_WITHOUT_OUTCOME)
-  let size = statements.countAll.get()?.n ?? 0
-  let sequence = statements.lastSequence.get()?.n ?? 0
+  const leases = createLeases(database)
   let closed = false
+
+  statements.leavePending.run(LEFT_WITHOUT_OUTCOME)
 
   const assertOpen = () => {
     if (closed) throw new OutboxClosedError()
@@ -48,40 +51,44 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
   const promote = (subject: string | null) => {
     if (subject !== null) statements.promote.run(subject)
   }
+  const nextSequence = () => statements.nextSequence.get()?.n ?? 0
+
+  const note = (id: string, draft: string, atMs: number) => {
+    if (statements.receipt.get(id)) throw new OutboxStateError('note', id, 'new')
+    if ((statements.size.get()?.n ?? 0) >= capacity) throw new OutboxFullError(capacity)
+    if (statements.intend.run(id, draft, atMs).changes === 0) throw new OutboxStateError('note', id, 'new')
+  }
+  const makeDue = (id: string, json: string, { event, address, committedAtMs }: Omit<DueEvent, 'id'>) => {
+    const subject = event.subject ?? null
+    const first = subject === null || statements.waitingSubject.get(subject) === null ? 1 : 0
+    const { exchange, routingKey } = address
+    const row = [json, exchange, routingKey, subject, committedAtMs, nextSequence(), first, id] as const
+    if (statements.commit.run(...row).changes === 0) throw new OutboxStateError('commit', id, 'pending or unknown')
+  }
 
   return {
     async intend(id, draft, atMs) {
-      assertOpen()
-      if (size >= capacity) throw new OutboxFullError(capacity)
-      size++
-      try {
-        await write(() => {
-          if (statements.intend.run(id, JSON.stringify(draft), atMs).changes === 0) {
-            throw new OutboxStateError('note', id, 'new')
-          }
-        })
-      } catch (error) {
-        size--
-        throw error
-      }
+      const json = JSON.stringify(draft)
+      await write(() => note(id, json, atMs))
     },
 
-    async commit(id, { event, address, committedAtMs }) {
-      const json = JSON.stringify(event)
+    async add({ id, ...due }, draft) {
+      const [draftJson, eventJson] = [JSON.stringify(draft), JSON.stringify(due.event)]
       await write(() => {
-        const { exchange, routingKey } = address
-        const subject = event.subject ?? null
-        const first = subject === null || statements.waitingSubject.get(subject) === null ? 1 : 0
-        const row = [json, exchange, routingKey, subject, committedAtMs, ++sequence, first, id] as const
-        if (statements.commit.run(...row).changes === 0) throw new OutboxStateError('commit', id, 'pending or unknown')
+        note(id, draftJson, due.committedAtMs)
+        makeDue(id, eventJson, due)
       })
+    },
+
+    async commit(id, due) {
+      const json = JSON.stringify(due.event)
+      await write(() => makeDue(id, json, due))
     },
 
     async reject(id) {
       await write(() => {
         if (statements.reject.run(id).changes === 0) throw new OutboxStateError('reject', id, 'pending or unknown')
       })
-      size--
     },
 
     async markUnknown(id, reason) {
@@ -97,31 +104,61 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
       return statements.due.all(JSON.stringify([...busy]), limit).map(toDueEvent)
     },
 
-    async delivered(id) {
-      let gone = false
+    async delivered(id, atMs) {
       await write(() => {
         const row = statements.delivered.get(id)
-        gone = row !== null
-        if (row) promote(row.subject)
+        if (!row) return
+        promote(row.subject)
+        const { caller }: IntentDraft = JSON.parse(row.draft)
+        const receipt = statements.keepReceipt.get(id, atMs, caller ?? null)
+        statements.dropReceipts.run(receipt?.number ?? 0, atMs)
       })
-      if (gone) size--
     },
 
-    async park(id, reason) {
+    async unsettled(limit, nowMs) {
+      assertOpen()
+      return statements.unsettled.all(nowMs, limit).map(toEntry)
+    },
+
+    async postpone(id, { attempts, nextAtMs, reason }) {
       await write(() => {
-        const row = statements.park.get(reason, id)
+        if (statements.postpone.run(attempts, nextAtMs, reason, id).changes === 0) {
+          throw new OutboxStateError('postpone', id, 'unknown')
+        }
+      })
+    },
+
+    async park(id, reason, atMs) {
+      await write(() => {
+        const row = statements.park.get(reason, atMs, id)
         if (!row) throw new OutboxStateError('park', id, 'committed or unknown')
         promote(row.subject)
       })
     },
 
-    async requeue(id) {
+    async requeue(id, atMs) {
       await write(() => {
-        const row = statements.requeue.get(++sequence, id)
-        if (!row) throw new OutboxStateError('put back', id, 'parked with an event')
-        if (row.subject === null) statements.setHead.run(id)
-        else promote(row.subject)
+        const row = statements.requeue.get(nextSequence(), atMs, id)
+        if (row?.subject === null) statements.setHead.run(id)
+        else if (row) promote(row.subject)
+        else if (statements.doubtAgain.run(PUT_BACK, atMs, id).changes === 0) {
+          throw new OutboxStateError('put back', id, 'parked with an event or a settlement')
+        }
       })
+    },
+
+    async discard(id) {
+      await write(() => {
+        if (statements.discard.run(id).changes === 0) throw new OutboxStateError('discard', id, 'parked or unknown')
+      })
+    },
+
+    async find(id) {
+      assertOpen()
+      const row = statements.find.get(id)
+      if (row) return toEntry(row)
+      const receipt = statements.receipt.get(id)
+      return receipt ? toReceipt(receipt) : undefined
     },
 
     async counts() {
@@ -134,9 +171,22 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
       return oldest === undefined || oldest === null ? all : { ...all, oldestCommittedAtMs: oldest }
     },
 
-    async list(state, limit) {
+    async list(state, limit, after) {
       assertOpen()
-      return statements.list.all(state, limit).map(toEntry)
+      const { intendedAtMs, id } = after ?? { intendedAtMs: Number.MIN_SAFE_INTEGER, id: '' }
+      return statements.list.all(state, intendedAtMs, id, limit).map(toEntry)
+    },
+
+    async acquireLease(holder, ttlMs, nowMs) {
+      let isHolder = false
+      await write(() => {
+        isHolder = leases.acquire({ name: RELAY, holder, ttlMs }, nowMs)
+      })
+      return isHolder
+    },
+
+    async releaseLease(holder) {
+      await write(() => leases.release(RELAY, holder))
     },
 
     async close() {
@@ -144,11 +194,14 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
       closed = true
       group.flush()
       // SQLite keeps the file, and its lock, until the last statement is gone.
-      for (const statement of Object.values(statements)) statement.finalize()
+      for (const statement of [...Object.values(statements), leases]) statement.finalize()
       database.close(true)
     },
   }
 }
+
+/** Name of the one lease there is for delivery. */
+const RELAY = 'relay'
 
 function openDatabase(path: string): Database {
   const where = `Cannot open the outbox ${resolve(path)}`
@@ -169,19 +222,4 @@ function openDatabase(path: string): Database {
       },
     )
   }
-}
-
-function toDueEvent(row: EntryRow): DueEvent {
-  return {
-    id: row.id,
-    event: JSON.parse(row.event ?? 'null'),
-    address: { exchange: row.exchange ?? '', routingKey: row.routing_key ?? '' },
-    committedAtMs: row.committed_at_ms ?? 0,
-  }
-}
-
-function toEntry(row: EntryRow): OutboxEntry {
-  const { id, state, intended_at_ms: intendedAtMs, reason } = row
-  const entry = { id, state, intendedAtMs, draft: JSON.parse(row.draft), ...(reason === null ? {} : { reason }) }
-  return row.event === null ? entry : { ...entry, ...toDueEvent(row) }
 }

@@ -4,7 +4,7 @@ import type { Database } from 'bun:sqlite'
  * One row an entry. `sequence` is the order of commitment. `head` marks the first committed entry of each subject,
  * so that finding what is due never reads past the events that wait behind another one.
  */
-const SCHEMA = `
+const ENTRIES = `
   CREATE TABLE entries (
     id              TEXT NOT NULL PRIMARY KEY,
     state           TEXT NOT NULL CHECK (state IN ('pending', 'committed', 'unknown', 'parked')),
@@ -23,7 +23,41 @@ const SCHEMA = `
   CREATE INDEX entries_due ON entries (sequence) WHERE head = 1;
   CREATE INDEX entries_by_subject ON entries (subject, sequence) WHERE state = 'committed';
 `
-const SCHEMA_VERSION = 1
+
+/**
+ * `owner` is the process that has a pending entry. `totals` is one row, kept right by the transactions that change it,
+ * so that several processes agree. A holder shows that it lives by counting `beat` up.
+ */
+const SEVERAL_PROCESSES = `
+  ALTER TABLE entries ADD COLUMN owner TEXT;
+  ALTER TABLE entries ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE entries ADD COLUMN next_at_ms INTEGER;
+  ALTER TABLE entries ADD COLUMN parked_at_ms INTEGER;
+  ALTER TABLE entries ADD COLUMN requeued_at_ms INTEGER;
+
+  CREATE TABLE totals (size INTEGER NOT NULL, sequence INTEGER NOT NULL) STRICT;
+  INSERT INTO totals SELECT count(*), coalesce(max(sequence), 0) FROM entries;
+  CREATE TRIGGER entry_added AFTER INSERT ON entries BEGIN UPDATE totals SET size = size + 1; END;
+  CREATE TRIGGER entry_gone AFTER DELETE ON entries BEGIN UPDATE totals SET size = size - 1; END;
+
+  CREATE TABLE receipts (
+    number          INTEGER NOT NULL PRIMARY KEY,
+    id              TEXT NOT NULL UNIQUE,
+    delivered_at_ms INTEGER NOT NULL,
+    caller          TEXT
+  ) STRICT;
+
+  CREATE TABLE leases (
+    name    TEXT NOT NULL PRIMARY KEY,
+    holder  TEXT NOT NULL,
+    process TEXT NOT NULL,
+    beat    INTEGER NOT NULL,
+    ttl_ms  REAL NOT NULL
+  ) STRICT;
+`
+
+/** What makes each version out of the one before; the first out of nothing. */
+const MIGRATIONS = [ENTRIES, SEVERAL_PROCESSES]
 
 /** Brings a database to the present schema, in one transaction that also proves that nobody else has the file. */
 export function migrate(database: Database): void {
@@ -34,11 +68,11 @@ export function migrate(database: Database): void {
 
   const migration = database.transaction(() => {
     const version = database.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version ?? 0
-    if (version > SCHEMA_VERSION) {
-      throw new Error(`it has schema ${version}, this version knows ${SCHEMA_VERSION}; a newer version wrote it`)
+    if (version > MIGRATIONS.length) {
+      throw new Error(`it has schema ${version}, this version knows ${MIGRATIONS.length}; a newer version wrote it`)
     }
-    if (version === 0) database.run(SCHEMA)
-    database.run(`PRAGMA user_version = ${SCHEMA_VERSION}`)
+    for (const migration of MIGRATIONS.slice(version)) database.run(migration)
+    database.run(`PRAGMA user_version = ${MIGRATIONS.length}`)
   })
   migration.exclusive()
 }

@@ -129,10 +129,10 @@ const EVENTS_NEED_RESTART =
   'a route announces events now, and outbox and broker are opened at the start only: restart the gateway'
 
 /** For a configuration that announces nothing; a reload that would is refused. */
-const noEvents: EventBus = {
-  intend: async () => {
-    throw new TypeError(EVENTS_NEED_RESTART)
-  },
+const noEvents: EventBus = { intend: needRestart, accept: needRestart, status: needRestart }
+
+async function needRestart(): Promise<never> {
+  throw new TypeError(EVENTS_NEED_RESTART)
 }
 
 /** Room above the configured limits, in bytes, so that a request a little too large gets a problem and not Bun's empty reply. */

@@ -6,6 +6,7 @@ const LONGEST_DELAY_MS = 2_147_483_647
 /** The machine's clock and timers. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delayMs, task) {
     const timer = setTimeout(task, Math.min(delayMs, LONGEST_DELAY_MS))
     return () => clearTimeout(timer)

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'bun:test'
+import type { Outbox } from '../../../gateway/events/outbox.ts'
+import { commitOrder, DRAFT } from '../outbox-conformance.ts'
+
+const SETTLEMENT = {
+  mode: 'replay',
+  upstream: 'orders',
+  request: { method: 'POST', path: '/orders', headers: [['idempotency-key', 'key-1']], body: 'e30=' },
+  withinMs: 600_000,
+  recipe: {
+    type: 'order.placed',
+    source: '/gateway',
+    exchange: 'shop.events',
+    routingKey: 'order.placed',
+    data: '{response.body}',
+    values: { 'body.note': 'é' },
+    maxBody: 1_000,
+  },
+} as const
+
+/** What every outbox must do for those who settle what nobody knows. */
+export function testRecovery(outbox: () => Outbox): void {
+  describe('for recovery', () => {
+    const unsettled = async (nowMs: number, limit = 100) => (await outbox().unsettled(limit, nowMs)).map(({ id }) => id)
+
+    async function leaveUnknown(id: string, atMs: number, draft: object = {}): Promise<void> {
+      await outbox().intend(id, { ...DRAFT, ...draft }, atMs)
+      await outbox().markUnknown(id, 'timeout')
+    }
+
+    test('offers every unknown intent at once, the oldest first', async () => {
+      await leaveUnknown('b', 2_000)
+      await leaveUnknown('a', 1_000)
+      await outbox().intend('pending', DRAFT, 1)
+      expect(await unsettled(0)).toEqual(['a', 'b'])
+      expect(await unsettled(0, 1)).toEqual(['a'])
+    })
+
+    test('keeps how an intent is settled', async () => {
+      await leaveUnknown('a', 1_000, { settlement: SETTLEMENT, caller: 'alice' })
+      expect((await outbox().unsettled(1, 0))[0]?.draft).toEqual({ ...DRAFT, settlement: SETTLEMENT, caller: 'alice' })
+    })
+
+    test('offers a postponed intent again when its time has come, and remembers the attempts', async () => {
+      await leaveUnknown('a', 1_000)
+      await outbox().postpone('a', { attempts: 2, nextAtMs: 5_000, reason: 'status 503' })
+      expect(await unsettled(4_999)).toEqual([])
+      expect(await unsettled(5_000)).toEqual(['a'])
+      expect(await outbox().find('a')).toMatchObject({ attempts: 2, nextAtMs: 5_000, reason: 'status 503' })
+    })
+
+    test('puts a parked intent back for recovery to try at once, with its bound begun anew', async () => {
+      await leaveUnknown('a', 1_000, { settlement: SETTLEMENT })
+      await outbox().postpone('a', { attempts: 9, nextAtMs: 900_000, reason: 'status 503' })
+      await outbox().park('a', 'not settled within 600 s', 700_000)
+      expect(await outbox().find('a')).toMatchObject({ state: 'parked', parkedAtMs: 700_000 })
+      expect(await unsettled(900_000)).toEqual([])
+      await outbox().requeue('a', 800_000)
+      expect(await unsettled(0)).toEqual(['a'])
+      const entry = await outbox().find('a')
+      expect(entry).toMatchObject({ state: 'unknown', attempts: 0, requeuedAtMs: 800_000, intendedAtMs: 1_000 })
+      expect(entry).not.toHaveProperty('parkedAtMs')
+    })
+
+    test('does not put an intent back that nobody could settle', async () => {
+      await leaveUnknown('a', 1_000)
+      await outbox().park('a', 'no settlement', 2_000)
+      await expect(outbox().requeue('a', 3_000)).rejects.toThrow('parked with an event or a settlement')
+      expect(await outbox().counts()).toMatchObject({ parked: 1, unknown: 0 })
+    })
+
+    test('discards what is parked or unknown, and nothing of it is left', async () => {
+      await commitOrder(outbox(), 'a1', 'a')
+      await commitOrder(outbox(), 'a2', 'a')
+      await outbox().park('a1', 'no queue', 2_000)
+      await leaveUnknown('u', 1_000)
+      await outbox().discard('a1')
+      await outbox().discard('u')
+      expect([await outbox().find('a1'), await outbox().find('u')]).toEqual([undefined, undefined])
+      expect(await outbox().counts()).toMatchObject({ committed: 1, parked: 0, unknown: 0 })
+      expect((await outbox().due(10, new Set())).map(({ id }) => id)).toEqual(['a2'])
+    })
+
+    test('lists page by page, whatever becomes of the last entry of a page', async () => {
+      for (const id of ['c', 'a', 'b', 'd']) await leaveUnknown(id, id === 'd' ? 1 : 2)
+      const first = await outbox().list('unknown', 2)
+      expect(first.map(({ id }) => id)).toEqual(['d', 'a'])
+      await outbox().reject('a')
+      const second = await outbox().list('unknown', 2, first[1])
+      expect(second.map(({ id }) => id)).toEqual(['b', 'c'])
+      expect(await outbox().list('unknown', 2, second[1])).toEqual([])
+    })
+  })
+}
