@@ -11,6 +11,9 @@ import { origin } from './origin.ts'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
+/** Marks an answer that `idempotency` repeats. */
+const REPLAYED = 'idempotent-replayed'
+
 const options = z.strictObject({
   origins: z
     .union([z.literal('*'), z.array(origin).min(1).max(1_000)], {
@@ -66,12 +69,18 @@ export default definePolicy({
       if (origin !== null && origins !== '*' && !allowed.has(origin)) {
         throw new GatewayError('forbidden', { detail: 'This origin may not open a WebSocket here' })
       }
-      return answer(isPreflight(exchange.request) ? exchange : asGet(exchange), async () =>
+      const granted = await answer(isPreflight(exchange.request) ? exchange : asGet(exchange), async () =>
         editResponse(await next(), dropForeignGrants),
       )
+      return granted.headers.has(REPLAYED) ? editResponse(granted, exposeReplay) : granted
     }
   },
 })
+
+/** A script that repeated its request must see that the answer is the first one's. */
+function exposeReplay(headers: Headers): void {
+  headers.append('access-control-expose-headers', REPLAYED)
+}
 
 /** What the upstream grants would stand beside, or instead of, what this policy grants. */
 function dropForeignGrants(headers: Headers): void {

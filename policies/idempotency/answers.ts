@@ -1,6 +1,7 @@
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import type { Services } from '../../gateway/core/services.ts'
 import { StoreUnavailable } from '../../gateway/core/store.ts'
+import type { Place } from './digest.ts'
 import { type Answered, type Entry, parseEntry, type Unkept } from './entry.ts'
 import type { IdempotencyOptions } from './options.ts'
 
@@ -18,7 +19,7 @@ export interface Lease {
 export interface Answers {
   /** A lease when the key was free, else what stands there. Throws `StoreUnavailable`. */
   reserve(
-    slot: string,
+    { slot, account }: Place,
     fingerprint: string,
     exchange: Exchange,
   ): Promise<{ lease: Lease } | { lease?: never; entry: Entry }>
@@ -31,10 +32,11 @@ export interface Answers {
 /** Binds the answers of the mount at `path` to the store. */
 export function createAnswers(given: IdempotencyOptions, { store, clock, createId }: Services, path: string): Answers {
   return {
-    async reserve(slot, fingerprint, { deadline }) {
+    async reserve({ slot, account }, fingerprint, { deadline }) {
       const lease = { slot: `${path}:${slot}`, fingerprint, text: runningEntry(createId(), fingerprint) }
       const leftMs = Number.isFinite(deadline) ? deadline - clock.now() + SETTLING_MS : 0
-      const present = await store.putIfAbsent(lease.slot, lease.text, Math.max(given.lease, Math.ceil(leftMs)))
+      const ttlMs = Math.max(given.lease, Math.ceil(leftMs))
+      const present = await store.putIfAbsent(lease.slot, lease.text, { ttlMs, account })
       // A client of the store that sends a command again finds its own lease.
       if (present === undefined || present === lease.text) return { lease }
       return { entry: parseEntry(present) }

@@ -1,13 +1,28 @@
+import { addressBlock } from '../../gateway/core/address-block.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import type { Reference } from '../../gateway/core/reference.ts'
 
+/** Where the answer to a key is kept, and on whose account. */
+export interface Place {
+  readonly slot: string
+  /** The same for every key of a caller, whatever the route. */
+  readonly account: string
+}
+
 /**
- * Where the answer to a key is kept. Keys belong to whoever sent them: the first value of `scope` that is there says who
- * that is, and which value it is belongs to it, so that no client reaches another one's answers by guessing.
+ * Keys belong to whoever sent them: the first value of `scope` that is there says who that is, and which value it is
+ * belongs to it, so that no client reaches another one's answers by guessing. Room is counted by who can be expected to
+ * be one client: whoever has an IPv6 network has an address for every request.
  */
-export async function slotOf(key: string, scope: readonly Reference[], exchange: Exchange): Promise<string> {
+export async function placeOf(key: string, scope: readonly Reference[], exchange: Exchange): Promise<Place> {
   const owner = scope.find((reference) => isThere(reference.read(exchange.scope)))
-  return digest(encode([owner?.source, owner?.read(exchange.scope), key]))
+  const value = owner?.read(exchange.scope)
+  const holder = owner?.source === 'client.ip' && typeof value === 'string' ? addressBlock(value) : value
+  const [slot, account] = await Promise.all([
+    digest(encode([owner?.source, value, key])),
+    digest(encode([owner?.source, holder])),
+  ])
+  return { slot, account }
 }
 
 /** What makes two requests the same one: method, path, query and the bytes of the body. Throws `body-too-large`. */

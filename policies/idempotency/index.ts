@@ -6,7 +6,7 @@ import type { Reference } from '../../gateway/core/reference.ts'
 import { StoreUnavailable } from '../../gateway/core/store.ts'
 import { createAnswers, type Lease } from './answers.ts'
 import { detachFromClient } from './detach.ts'
-import { fingerprintOf, slotOf } from './digest.ts'
+import { fingerprintOf, type Place, placeOf } from './digest.ts'
 import type { Entry, UnkeptReason } from './entry.ts'
 import { parseIdempotencyKey } from './idempotency-key.ts'
 import { replay, toAnswered } from './kept-response.ts'
@@ -43,8 +43,8 @@ export default definePolicy({
       if (!UNSAFE.has(exchange.request.method)) return next()
       const key = keyOf(exchange)
       if (key === undefined) return next()
-      const [slot, fingerprint] = await Promise.all([slotOf(key, scope, exchange), fingerprintOf(exchange)])
-      const reserved = await reserve(slot, fingerprint, exchange)
+      const [place, fingerprint] = await Promise.all([placeOf(key, scope, exchange), fingerprintOf(exchange)])
+      const reserved = await reserve(place, fingerprint, exchange)
       if (!reserved) return next()
       if (!reserved.lease) return answerFrom(reserved.entry, fingerprint, exchange)
       const detached = detachFromClient(exchange, clock)
@@ -67,9 +67,9 @@ export default definePolicy({
     }
 
     /** Undefined when the store failed and the request may pass unprotected. */
-    async function reserve(slot: string, fingerprint: string, exchange: Exchange) {
+    async function reserve(place: Place, fingerprint: string, exchange: Exchange) {
       try {
-        return await answers.reserve(slot, fingerprint, exchange)
+        return await answers.reserve(place, fingerprint, exchange)
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error
         note(exchange, 'store-unavailable', { answer: given['on-store-failure'], cause: error.message })

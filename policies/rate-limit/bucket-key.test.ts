@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { parseReference } from '../../gateway/core/reference.ts'
 import type { Scope } from '../../gateway/core/scope.ts'
-import { addressBlock, bucketKey } from './bucket-key.ts'
+import { bucketKey } from './bucket-key.ts'
 
 const scopeOf = (headers: Record<string, string>, rest: Partial<Scope> = {}): Scope => ({
   params: {},
@@ -47,13 +47,4 @@ describe('the key of a budget', () => {
   test('has a budget of its own for clients of whom nothing at all is known', async () => {
     expect(await keyOf(['claims.sub'], scopeOf({}, { clientIp: undefined }))).toBe('[["address",null]]')
   })
-})
-
-test.each([
-  { name: 'an IPv4 address stands for itself', address: '192.0.2.1', block: '192.0.2.1' },
-  { name: 'an IPv6 address stands for its /64', address: '2001:db8:1:2:3:4:5:6', block: '2001:db8:1:2::/64' },
-  { name: 'an IPv4 address in IPv6 dress is the IPv4 address', address: '::ffff:192.0.2.1', block: '192.0.2.1' },
-  { name: 'what is no address stays as it is', address: 'unix:socket', block: 'unix:socket' },
-])('$name', ({ address, block }) => {
-  expect(addressBlock(address)).toBe(block)
 })

@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js'
+import { addressBlock } from '../../gateway/core/address-block.ts'
 import type { Reference, Root } from '../../gateway/core/reference.ts'
 import type { Scope } from '../../gateway/core/scope.ts'
 
@@ -25,18 +25,6 @@ function partOf(reference: Reference, scope: Scope): Part {
   const isAddress = reference.root === 'client' && reference.path[0] === 'ip'
   if (!isAddress && value !== undefined && value !== null && value !== '') return ['value', value]
   return ['address', scope.clientIp === undefined ? null : addressBlock(scope.clientIp)]
-}
-
-/**
- * What one client can be expected to hold: an IPv4 address, or the /64 network of an IPv6 one, within which it can pick
- * a new address for every request.
- */
-export function addressBlock(address: string): string {
-  if (!address.includes(':') || !ipaddr.isValid(address)) return address
-  const parsed = ipaddr.process(address)
-  return parsed instanceof ipaddr.IPv6
-    ? `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`
-    : parsed.toString()
 }
 
 async function digest(text: string): Promise<string> {

@@ -26,8 +26,14 @@ export interface Placement {
 export class ExpiringMap<Value> {
   readonly #index = new Map<string, Entry<Value>>()
   readonly #shelves: Shelf<Entry<Value>>[] = []
+  readonly #onGone: (value: Value) => void
   #turn = 0
   #weight = 0
+
+  /** `onGone` hears of every value that leaves: overwritten, deleted or dropped. */
+  constructor(onGone: (value: Value) => void = () => {}) {
+    this.#onGone = onGone
+  }
 
   get size(): number {
     return this.#index.size
@@ -53,6 +59,7 @@ export class ExpiringMap<Value> {
     if (entry) {
       entry.shelf.remove(entry)
       this.#weight -= entry.weight
+      this.#onGone(entry.value)
       Object.assign(entry, { value, expiresAt, weight, turn, shelf })
     } else {
       entry = { key, value, expiresAt, weight, turn, shelf, older: undefined, newer: undefined }
@@ -87,6 +94,7 @@ export class ExpiringMap<Value> {
     this.#index.delete(entry.key)
     entry.shelf.remove(entry)
     this.#weight -= entry.weight
+    this.#onGone(entry.value)
   }
 
   #shelfFor(lifeMs: number): Shelf<Entry<Value>> {

@@ -49,8 +49,8 @@ describeWithRedis('a store in a real Redis', (url) => {
       createRedisStore({ scripts: createRedisScripts(client), clock: realClock, timeoutMs: 5_000, keyPrefix: prefix }),
     )
     const answers = await Promise.all([
-      one?.putIfAbsent('key', 'one', 60_000),
-      other?.putIfAbsent('key', 'two', 60_000),
+      one?.putIfAbsent('key', 'one', { ttlMs: 60_000 }),
+      other?.putIfAbsent('key', 'two', { ttlMs: 60_000 }),
     ])
     expect(answers.filter((answer) => answer === undefined)).toHaveLength(1)
     expect(await one?.get('key')).toBe(await other?.get('key'))

@@ -46,7 +46,7 @@ export function createRedisStore({
     set: async (key, value, ttlMs) => {
       await run(SET, key, value, ttlMs)
     },
-    putIfAbsent: async (key, value, ttlMs) => toText(await run(PUT_IF_ABSENT, key, value, ttlMs)),
+    putIfAbsent: async (key, value, { ttlMs }) => toText(await run(PUT_IF_ABSENT, key, value, ttlMs)),
     replace: async (key, expected, value, ttlMs) => (await run(REPLACE, key, expected, value, ttlMs)) === 1,
     remove: async (key, expected) => (await run(REMOVE, key, expected)) === 1,
   }
