@@ -76,7 +76,7 @@ test('every mistake of a file is told at once, in the order of the file', () => 
     '6:18  server.trust.hops  expected at least 1, found 0',
     '7:19  server.limits.body  expected a size with its unit, such as "64KiB" or "1MiB", found 10',
     '7:32  server.limits.timeout  expected a duration with its unit, such as "800ms", "10s" or "1m", found 5',
-    '9:10  services.store  expected memory:, redis://…, rediss://… or upstash:, found "mysql:…"',
+    '9:10  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "mysql:…"',
     '10:3  services.brokr  unknown key "brokr"; did you mean "broker"?',
     '13:10  upstreams.catalog.url  "169.254.169.254" is a link-local address, where no service lives',
     '14:14  upstreams.catalog.balance  expected one of "round-robin", "random", "least-requests", "p2c-ewma", "hash", found "random-robin"; did you mean "round-robin"?',

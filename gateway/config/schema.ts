@@ -119,17 +119,29 @@ const serviceUrl = (schemes: readonly string[], examples: string) =>
     },
   })
 
-const services = z.strictObject({
-  store: serviceUrl(['memory:', 'redis://', 'rediss://', 'upstash:'], 'memory:, redis://…, rediss://… or upstash:')
-    .default('memory:')
-    .describe('Counters and idempotency records: memory:, redis://…, rediss://… or upstash:'),
-  broker: serviceUrl(['embedded:', 'amqp://', 'amqps://'], 'embedded:, amqp://… or amqps://…')
-    .default('embedded:')
-    .describe('Where events go: embedded:, amqp://… or amqps://…'),
-  outbox: serviceUrl(['memory:', 'sqlite:'], 'memory: or sqlite:<path>')
-    .default('sqlite:.data/outbox.db')
-    .describe('Where events wait until the broker has confirmed them: sqlite:<path> or memory:'),
-})
+const services = z
+  .strictObject({
+    store: serviceUrl(
+      ['memory:', 'sqlite:', 'redis://', 'rediss://', 'upstash:'],
+      'memory:, sqlite:<path>, redis://…, rediss://… or upstash:',
+    )
+      .default('memory:')
+      .describe('Counters and idempotency records: memory:, sqlite:<path>, redis://…, rediss://… or upstash:'),
+    broker: serviceUrl(['embedded:', 'amqp://', 'amqps://'], 'embedded:, amqp://… or amqps://…')
+      .default('embedded:')
+      .describe('Where events go: embedded:, amqp://… or amqps://…'),
+    outbox: serviceUrl(['memory:', 'sqlite:'], 'memory: or sqlite:<path>')
+      .default('sqlite:.data/outbox.db')
+      .describe('Where events wait until the broker has confirmed them: sqlite:<path> or memory:'),
+  })
+  .superRefine(({ store, outbox }, context) => {
+    if (store !== outbox || store === 'memory:') return
+    context.addIssue({
+      code: 'custom',
+      path: ['store'],
+      message: 'the outbox is in this file: the store needs one of its own',
+    })
+  })
 
 export const upstreamSchema = z
   .strictObject({

@@ -21,7 +21,7 @@ describe('a wrong value of the server, its services or an upstream', () => {
       in: 'services',
       text: '{ store: "redis://:99999" }',
       told: [
-        '2:20  services.store  expected memory:, redis://…, rediss://… or upstash:, found "redis:…", which is no valid address',
+        '2:20  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "redis:…", which is no valid address',
       ],
     },
     { in: 'server', text: '8080', told: ['2:9  server  expected a mapping, found 8080'] },
@@ -112,7 +112,14 @@ describe('a wrong value of the server, its services or an upstream', () => {
     {
       in: 'services',
       text: '{ store: mysql://h }',
-      told: ['2:20  services.store  expected memory:, redis://…, rediss://… or upstash:, found "mysql:…"'],
+      told: [
+        '2:20  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "mysql:…"',
+      ],
+    },
+    {
+      in: 'services',
+      text: '{ store: "sqlite:data.db", outbox: "sqlite:data.db" }',
+      told: ['2:20  services.store  the outbox is in this file: the store needs one of its own'],
     },
     {
       in: 'services',

@@ -11,6 +11,7 @@ import { createRedisScripts, type Scripts } from '../../services/store/redis-scr
 import { createRedisStore } from '../../services/store/redis-store.ts'
 import { createUpstashScripts } from '../../services/store/upstash-scripts.ts'
 import { watchConnection } from '../../services/store/watch-connection.ts'
+import { openSqliteStore } from './sqlite-store.ts'
 
 /** Where counters and records live, with the connection behind it. */
 export interface StoreConnection {
@@ -22,7 +23,10 @@ export interface StoreConnection {
   close(): void
 }
 
-/** Opens `memory:`, `redis://…`, `rediss://…` or `upstash:`. A server that is away is no error here: it is asked per request. */
+/**
+ * Opens `memory:`, `sqlite:<path>`, `redis://…`, `rediss://…` or `upstash:`. A server that is away is no error here: it is
+ * asked per request. Throws when a file cannot be opened.
+ */
 export function connectStore(url: string, clock: Clock, log: Logger): StoreConnection {
   const local = createMemoryLimiters({ clock })
   if (url === 'memory:') {
@@ -34,6 +38,11 @@ export function connectStore(url: string, clock: Clock, log: Logger): StoreConne
       close: () => {},
     }
   }
+  if (url.startsWith(SQLITE)) {
+    const store = openSqliteStore({ path: url.slice(SQLITE.length), clock })
+    // A disk write for every request would cost more than most limits are worth.
+    return { store, limiters: local, opened: Promise.resolve(), check: () => readable(store), close: store.close }
+  }
   const { scripts, opened, isUp, close } = url === 'upstash:' ? connectUpstash() : connectRedis(url, clock, log)
   return {
     store: createRedisStore({ scripts, clock }),
@@ -41,6 +50,17 @@ export function connectStore(url: string, clock: Clock, log: Logger): StoreConne
     opened,
     check: async () => inOrder(isUp()),
     close,
+  }
+}
+
+const SQLITE = 'sqlite:'
+
+async function readable(store: Store): Promise<Dependency> {
+  try {
+    await store.get('')
+    return inOrder(true)
+  } catch (error) {
+    return { name: 'store', required: false, ok: false, detail: error instanceof Error ? error.message : String(error) }
   }
 }
 
