@@ -30,6 +30,16 @@ export function answering(port: number, body: string, jwks: string): string {
   }`)
 }
 
+/** An nginx that accepts every order under an id of its own. */
+export function answeringOrders(port: number): string {
+  const order = '{"id":"$request_id","status":"pending","items":[{"sku":"MUG-001","quantity":2}],"customer":"bench"}'
+  return frame(`  default_type application/json;
+  server {
+    listen 127.0.0.1:${port};
+    location / { return 201 '${order}'; }
+  }`)
+}
+
 /** An nginx that does nothing but proxy, over kept connections. */
 export function proxying(port: number, upstreamPort: number): string {
   return frame(`  upstream bench {

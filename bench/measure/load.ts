@@ -7,8 +7,10 @@ export interface LoadOptions {
   readonly connections: number
   /** The core wrk runs on. */
   readonly core: number
-  /** File with a bearer token a line, sent in turn. */
-  readonly tokens?: string | undefined
+  /** Lua script that makes the requests and prints the outcome; `load.lua` when left out. */
+  readonly script?: string
+  /** What the script takes after `--`: for `load.lua`, a file with a bearer token a line, sent in turn. */
+  readonly parameters?: readonly string[]
 }
 
 const outcome = z.object({
@@ -23,9 +25,11 @@ const outcome = z.object({
 export type Load = z.output<typeof outcome>
 
 /** Sends as many requests as get answered over kept connections, and resolves when the time is up. */
-export async function applyLoad({ url, seconds, connections, core, tokens }: LoadOptions): Promise<Load> {
-  const wrk = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '5s', '-s', SCRIPT, url]
-  const child = Bun.spawn(['taskset', '-c', String(core), ...wrk, ...(tokens === undefined ? [] : ['--', tokens])], {
+export async function applyLoad(options: LoadOptions): Promise<Load> {
+  const { url, seconds, connections, core, script = SCRIPT, parameters = [] } = options
+  const wrk = ['wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '5s', '-s', script, url]
+  const given = parameters.length === 0 ? [] : ['--', ...parameters]
+  const child = Bun.spawn(['taskset', '-c', String(core), ...wrk, ...given], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [output, complaint, code] = await Promise.all([

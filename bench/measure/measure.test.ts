@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { isValid, type Row, report } from '../proxy/report.ts'
 import { cpuMsOf, parseCpuMs } from './cpu.ts'
 import { parseLoad } from './load.ts'
-import { isValid, median, type Row, report } from './report.ts'
+import { median, percentile } from './table.ts'
 
 const result = (errors: object) =>
   `Running 2s test\n{"requests":1000,"durationUs":2000000,"p50Us":500,"p99Us":4000,"errors":${JSON.stringify(errors)}}\n`
@@ -50,6 +51,14 @@ describe('the report', () => {
   test('takes the middle of several rounds', () => {
     expect(median([9, 1, 5])).toBe(5)
     expect(median([4, 1, 2, 9])).toBe(3)
+  })
+
+  test('takes percentiles by nearest rank', () => {
+    const hundred = Array.from({ length: 100 }, (_, i) => 100 - i)
+    expect(percentile(hundred, 0.5)).toBe(50)
+    expect(percentile(hundred, 0.99)).toBe(99)
+    expect(percentile([7], 0.99)).toBe(7)
+    expect(() => percentile([], 0.5)).toThrow(RangeError)
   })
 })
 

@@ -1,4 +1,5 @@
-import type { Load } from './load.ts'
+import type { Load } from '../measure/load.ts'
+import { median, table } from '../measure/table.ts'
 
 /** One contender in one round. */
 export interface Measurement {
@@ -59,18 +60,4 @@ function cpuUs({ cpuMs, load }: Measurement): number {
 
 function perSecond({ load }: Measurement): number {
   return (load.requests * 1_000_000) / load.durationUs
-}
-
-/** The middle value; of an even number, the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]
-  if (low === undefined || high === undefined) throw new RangeError('There is no median of nothing')
-  return (low + high) / 2
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)))
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`
-  return [line(head), `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`, ...rows.map(line)].join('\n')
 }

@@ -1,16 +1,13 @@
 import { cpus, release } from 'node:os'
 
-const TOOLS = [
-  { name: 'nginx', from: 'the Debian package nginx-light' },
-  { name: 'wrk', from: 'the Debian package wrk' },
-  { name: 'taskset', from: 'the Debian package util-linux' },
-]
+/** The Debian package each tool comes from. */
+const PACKAGES: Readonly<Record<string, string>> = { nginx: 'nginx-light', wrk: 'wrk', taskset: 'util-linux' }
 
-/** What the machine lacks to run the benchmark, one line each. */
-export function missingParts(): string[] {
-  const missing = TOOLS.filter(({ name }) => !Bun.which(name)).map(
-    ({ name, from }) => `${name} is not on the PATH: install ${from}`,
-  )
+/** What the machine lacks to run the benchmark with these tools, one line each. */
+export function missingParts(tools: readonly string[]): string[] {
+  const missing = tools
+    .filter((name) => !Bun.which(name))
+    .map((name) => `${name} is not on the PATH: install the Debian package ${PACKAGES[name] ?? name}`)
   if (process.platform !== 'linux') missing.push('processor time is read from /proc: run it on Linux')
   if (cpus().length < 2) missing.push('the contender and the load need a core each: run it on a machine with two')
   return missing
