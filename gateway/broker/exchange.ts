@@ -1,4 +1,4 @@
-import { matchesTopic } from './topic.ts'
+import { matchesTopic } from '../core/topic.ts'
 
 export type ExchangeType = 'direct' | 'fanout' | 'topic'
 

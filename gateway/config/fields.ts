@@ -72,6 +72,16 @@ export const pathTemplate = z
   })
   .transform((text, context): Template => parsed(text, parseTemplate, context))
 
+/** A name as AMQP 0-9-1 carries it, its length in one byte: an exchange, a queue, a routing key, a type. */
+export function shortText(params?: Parameters<typeof z.string>[0]) {
+  return z
+    .string(params)
+    .min(1)
+    .refine((text) => new TextEncoder().encode(text).byteLength <= 255, {
+      error: 'is longer than the 255 bytes that AMQP carries',
+    })
+}
+
 /** For texts whose own error speaks of their form. */
 export function tooLong(characters: number) {
   return { error: `is longer than ${characters} characters`, abort: true }

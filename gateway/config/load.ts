@@ -1,4 +1,5 @@
 import type { Policy } from '../core/policy.ts'
+import { planTopology } from '../core/topology.ts'
 import { parseRoutePath } from '../routing/route-path.ts'
 import { crossMistakes, type Mounted, readable } from './cross-checks.ts'
 import { type ConfigDocument, parseConfigDocument } from './document.ts'
@@ -8,6 +9,7 @@ import { ConfigError } from './mistake.ts'
 import type { Plan, RoutePlan, UpstreamPlan, VersionPlan } from './plan.ts'
 import { mountList, type PolicyNames } from './policies.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
+import { type TopologySection, topologyMistakes, topologySchema, toTopologyWish } from './topology.ts'
 
 export interface LoadOptions {
   /** Name shown in mistakes. */
@@ -31,6 +33,7 @@ export function loadConfig(text: string, { file, registry, environment = emptyEn
     ...unusedListMistakes(raw, names),
     ...[...upstreams.values(), ...routes.values()].flatMap(({ mistakes }) => mistakes),
     ...crossMistakes(readable(raw), upstreams, routes),
+    ...(raw.topology ? topologyMistakes(raw.topology) : []),
   ]
   const mistakes = [...document.mistakes, ...place(found, document)]
   if (mistakes.length > 0 || !structure.value) throw new ConfigError(mistakes)
@@ -41,6 +44,7 @@ interface RawSections {
   readonly upstreams: Readonly<Record<string, Record<string, unknown>>>
   readonly policies: Readonly<Record<string, unknown>>
   readonly routes: Readonly<Record<string, Record<string, unknown>>>
+  readonly topology: TopologySection | undefined
 }
 
 /** The raw document as far as it has the right shape, so that one broken route does not hide the mistakes of the others. */
@@ -48,7 +52,8 @@ function rawSections(data: unknown): RawSections {
   const root = mapping(data)
   const section = (name: string) =>
     Object.fromEntries(Object.entries(mapping(root[name])).map(([key, value]) => [key, mapping(value)]))
-  return { upstreams: section('upstreams'), routes: section('routes'), policies: mapping(root.policies) }
+  const topology = topologySchema.safeParse(root.topology ?? {}).data
+  return { upstreams: section('upstreams'), routes: section('routes'), policies: mapping(root.policies), topology }
 }
 
 function mapping(value: unknown): Record<string, unknown> {
@@ -119,6 +124,9 @@ function place(found: readonly DataMistake[], document: ConfigDocument) {
 
 function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Plan {
   const all = [...upstreams.values(), ...routes.values()].flatMap(({ mounts }) => mounts)
+  const published = all.flatMap(({ policy, options }) =>
+    policy.at === 'route' ? (policy.exchanges?.(options) ?? []) : [],
+  )
   return {
     server: config.server,
     services: config.services,
@@ -147,7 +155,9 @@ function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Plan {
         bodyLimit: route.body ?? config.server.limits.body,
       }),
     ),
-    announces: all.some(({ policy }) => policy.at === 'route' && policy.announces),
+    announces:
+      all.some(({ policy }) => policy.at === 'route' && policy.announces) || config.topology.exchanges.length > 0,
+    topology: planTopology(toTopologyWish(config.topology, published)),
     reserved: [...new Set(all.flatMap(({ policy, options }) => policy.reserves?.(options) ?? []))],
   }
 }

@@ -1,5 +1,6 @@
 import type { Policy, Site } from '../core/policy.ts'
 import type { Template } from '../core/template.ts'
+import type { Topology } from '../core/topology.ts'
 import type { RoutePath } from '../routing/route-path.ts'
 import type { ConfigFile } from './schema.ts'
 
@@ -9,8 +10,10 @@ export interface Plan {
   readonly services: ConfigFile['services']
   readonly upstreams: readonly UpstreamPlan[]
   readonly routes: readonly RoutePlan[]
-  /** True when a route announces events, so that an outbox and a broker are needed. */
+  /** True when a route announces events or the file names a topology, so that an outbox and a broker are needed. */
   readonly announces: boolean
+  /** What the broker must have. */
+  readonly topology: Topology
   /** Request fields that only the gateway may set; dropped from every client request. Lower case. */
   readonly reserved: readonly string[]
 }

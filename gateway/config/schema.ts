@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bytes, duration, pathTemplate, show, tooLong } from './fields.ts'
+import { topologySchema } from './topology.ts'
 import { refuseUrl } from './url.ts'
 
 /** The shape of the file. Policies are checked one by one afterwards, each by its own schema. */
@@ -221,6 +222,11 @@ export const configSchema = z.strictObject(
       .describe('Version of this format'),
     server: server.prefault({}).describe('The listener and its bounds'),
     services: services.prefault({}).describe('Where state lives'),
+    topology: topologySchema
+      .prefault({})
+      .describe(
+        'Exchanges and queues the broker must have; declared at the start, and what is there already must be the same',
+      ),
     upstreams: dictionary(upstreamSchema, 'upstreams').default({}).describe('The services behind the gateway'),
     policies: dictionary(policies, 'policy lists')
       .default({})

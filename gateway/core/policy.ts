@@ -45,6 +45,8 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   readonly at: 'route'
   /** True when it uses `events`, so that outbox and broker are opened only where something is announced. */
   readonly announces?: boolean
+  /** Exchanges of the broker it publishes to, given these options; declared before anything goes there. */
+  exchanges?(options: z.output<Schema>): readonly string[]
   /** Values it sets on the exchange. */
   readonly provides?: readonly Key<unknown>[]
   /** Values that, when a policy of the route sets them at all, must be set before this one runs. */

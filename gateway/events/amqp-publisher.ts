@@ -1,5 +1,6 @@
 import { type Clock, sleep } from '../core/clock.ts'
 import type { Logger } from '../core/telemetry.ts'
+import type { Topology } from '../core/topology.ts'
 import { type AmqpConnection, connectAmqp, parseBrokerUrl } from './amqp-connection.ts'
 import { type AmqpSession, createAmqpSession } from './amqp-session.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
@@ -13,6 +14,8 @@ export interface AmqpPublisherOptions {
   /** Uniform in [0, 1); spreads the attempts to connect. */
   readonly random: () => number
   readonly log: Logger
+  /** Declared after each connection, before anything is published; nothing when left out. */
+  readonly topology?: Topology
   /** How long a connection may take to be made, in milliseconds, default 5,000. */
   readonly connectTimeoutMs?: number
   /** How long to wait for the broker's confirmation, in milliseconds, default 5,000. */
@@ -28,7 +31,7 @@ const GOOD_CONNECTION_MS = 1_000
  * is away is no error, only a state. Throws a `TypeError` for a URL that is none.
  */
 export function createAmqpPublisher(options: AmqpPublisherOptions): Publisher {
-  const { clock, random, log, connectTimeoutMs = 5_000, confirmTimeoutMs = 5_000 } = options
+  const { clock, random, log, topology = [], connectTimeoutMs = 5_000, confirmTimeoutMs = 5_000 } = options
   const url = parseBrokerUrl(options.url)
   const broker = `${url.protocol}//${url.host}${url.pathname}`
   const listeners = new Set<() => void>()
@@ -55,18 +58,22 @@ export function createAmqpPublisher(options: AmqpPublisherOptions): Publisher {
       },
       onUnblocked() {
         log.info('The broker takes messages again', { broker })
-        become({ name: 'ready' })
+        become(session ? { name: 'ready' } : { name: 'connecting' })
       },
     })
     connection = current
     if (closing.signal.aborted) await current.close()
-    session = createAmqpSession({ connection: current, clock, confirmTimeoutMs })
-    log.info('Connected to the broker', { broker })
-    become({ name: 'ready' })
-    const reason = await current.ended
-    connection = undefined
-    session = undefined
-    return reason
+    try {
+      const opened = createAmqpSession({ connection: current, clock, log, confirmTimeoutMs, topology })
+      await opened.declared
+      session = opened
+      log.info('Connected to the broker', { broker })
+      if (state.name !== 'blocked') become({ name: 'ready' })
+      return await current.ended
+    } finally {
+      connection = undefined
+      session = undefined
+    }
   }
 
   async function stayConnected(): Promise<void> {

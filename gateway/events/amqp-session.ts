@@ -1,21 +1,30 @@
 import type { AMQPChannel } from '@cloudamqp/amqp-client'
 import type { Clock } from '../core/clock.ts'
 import type { EventAddress } from '../core/events.ts'
+import type { Logger } from '../core/telemetry.ts'
+import type { Topology } from '../core/topology.ts'
 import type { AmqpConnection } from './amqp-connection.ts'
+import { declareTopology } from './amqp-topology.ts'
 import type { AmqpMessage } from './cloud-event.ts'
+import { declareExchange } from './declare-exchange.ts'
 
 /** Publishing on one connection: channels are opened, and opened again, as they are needed. */
 export interface AmqpSession {
   /** Resolves with what the broker did; rejects when nobody knows, in time or for ever. */
   publish(message: AmqpMessage, address: EventAddress): Promise<'confirmed' | 'returned'>
-  /** Why the broker refuses an exchange, if it does. */
+  /** Resolves when everything was declared, or refused. */
+  readonly declared: Promise<void>
+  /** What the broker refuses, if anything. */
   readonly refusal: string | undefined
 }
 
 export interface AmqpSessionOptions {
   readonly connection: AmqpConnection
   readonly clock: Clock
+  readonly log: Logger
   readonly confirmTimeoutMs: number
+  /** What the broker must have before anything is published. */
+  readonly topology: Topology
 }
 
 /** As many messages may be unconfirmed at once, those included whose confirmation nobody waits for any more. */
@@ -23,8 +32,13 @@ const MAX_UNCONFIRMED = 256
 /** A refused declaration closes a channel, so it is not repeated for every event. */
 const DECLARE_AGAIN_AFTER_MS = 1_000
 
-/** Publishes with confirms, the `mandatory` flag and exchanges declared (topic, durable) before their first use. */
-export function createAmqpSession({ connection, clock, confirmTimeoutMs }: AmqpSessionOptions): AmqpSession {
+/**
+ * Publishes with confirms and the `mandatory` flag, once the topology is declared. An exchange it does not name is
+ * declared (topic, durable) before its first use.
+ */
+export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
+  const { connection, clock, confirmTimeoutMs } = options
+  const topology = declareTopology(options)
   const declared = new Map<string, Promise<void>>()
   const refusals = new Map<string, string>()
   let publishing: Promise<PublishChannel> | undefined
@@ -57,6 +71,7 @@ export function createAmqpSession({ connection, clock, confirmTimeoutMs }: AmqpS
   }
 
   async function send(message: AmqpMessage, { exchange, routingKey }: EventAddress): Promise<'confirmed' | 'returned'> {
+    await topology.admit({ exchange, routingKey })
     await declare(exchange)
     const channel = await channelForPublishing()
     const { messageId } = message.properties
@@ -64,7 +79,9 @@ export function createAmqpSession({ connection, clock, confirmTimeoutMs }: AmqpS
       const mandatory = true
       await channel.raw.basicPublish(exchange, routingKey, message.body, message.properties, mandatory)
       // An unroutable message is returned first and acknowledged after.
-      return channel.takeReturned(messageId) ? 'returned' : 'confirmed'
+      if (!channel.takeReturned(messageId)) return 'confirmed'
+      topology.returned({ exchange, routingKey })
+      return 'returned'
     } catch (error) {
       if (channel.raw.closed) forget(channel)
       throw error
@@ -77,12 +94,15 @@ export function createAmqpSession({ connection, clock, confirmTimeoutMs }: AmqpS
     channel.isForgotten = true
     publishing = undefined
     declared.clear()
+    topology.renew()
   }
 
   return {
     get refusal() {
-      return refusals.values().next().value
+      return topology.refusal ?? refusals.values().next().value
     },
+
+    declared: topology.declared,
 
     publish(message, address) {
       if (unconfirmed >= MAX_UNCONFIRMED) {
@@ -130,23 +150,4 @@ async function openPublishChannel(connection: AmqpConnection): Promise<PublishCh
       return count > 0
     },
   }
-}
-
-async function declareExchange(connection: AmqpConnection, exchange: string): Promise<void> {
-  // The default exchange cannot be declared, and the names that begin with `amq.` are the broker's own.
-  if (exchange === '') return
-  const isReserved = exchange.startsWith('amq.')
-  try {
-    await declareOnce(connection, exchange, isReserved)
-  } catch (error) {
-    // Who may not configure exchanges may still publish to one that exists.
-    if (isReserved || !(error instanceof Error && error.message.includes('(403)'))) throw error
-    await declareOnce(connection, exchange, true)
-  }
-}
-
-async function declareOnce(connection: AmqpConnection, exchange: string, passive: boolean): Promise<void> {
-  const channel = await connection.openChannel()
-  await channel.exchangeDeclare(exchange, 'topic', { durable: true, passive })
-  await channel.close()
 }

@@ -4,7 +4,7 @@ import type { CloudEvent, EventAddress } from '../core/events.ts'
 export type PublisherState =
   /** Has not reached the broker yet and has not failed either. */
   | { readonly name: 'connecting' }
-  /** Connected. `refusal` says which exchange the broker refuses, if it does: its events wait, others pass. */
+  /** Connected. `refusal` says which exchange or queue the broker refuses, if it does: its events wait, others pass. */
   | { readonly name: 'ready'; readonly refusal?: string }
   /** Connected, but the broker asked for a pause (memory or disk alarm). */
   | { readonly name: 'blocked'; readonly reason: string }

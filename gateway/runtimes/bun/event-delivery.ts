@@ -31,14 +31,16 @@ export interface EventDelivery {
 
 /** Opens the outbox, starts the embedded broker when it is wanted, and lets the relay run. */
 export async function startDelivery(
-  { broker, outbox: place }: Plan['services'],
+  { services: { broker, outbox: place }, topology }: Pick<Plan, 'services' | 'topology'>,
   parts: DeliveryParts,
 ): Promise<EventDelivery> {
   const outbox = openOutbox(place)
-  const { embedded, publisher, brokerUrl } = await connectBroker(broker, parts).catch(async (error: unknown) => {
-    await outbox.close()
-    throw error
-  })
+  const { embedded, publisher, brokerUrl } = await connectBroker(broker, { ...parts, topology }).catch(
+    async (error: unknown) => {
+      await outbox.close()
+      throw error
+    },
+  )
   const relay = createRelay({ outbox, publisher, ...parts })
   return {
     events: createEventBus({ outbox, wake: relay.wake, ...parts }),
@@ -67,7 +69,7 @@ export async function startDelivery(
 
 const EMBEDDED = 'embedded:'
 
-async function connectBroker(broker: string, parts: DeliveryParts) {
+async function connectBroker(broker: string, parts: DeliveryParts & Pick<Plan, 'topology'>) {
   const embedded = broker.startsWith(EMBEDDED) ? await startBroker(broker.slice(EMBEDDED.length), parts) : undefined
   const brokerUrl = embedded?.url ?? broker
   return { embedded, brokerUrl, publisher: createAmqpPublisher({ url: brokerUrl, ...parts }) }

@@ -53,7 +53,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   try {
     const store = connectStore(plan.services.store, systemClock, log)
     cleanUps.push(store.close)
-    const delivery = plan.announces ? await startDelivery(plan.services, parts) : undefined
+    const delivery = plan.announces ? await startDelivery(plan, parts) : undefined
     cleanUps.push(() => delivery?.stop(0))
     await store.opened
     const services: UpstreamServices = {
@@ -126,7 +126,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
 }
 
 const EVENTS_NEED_RESTART =
-  'a route announces events now, and outbox and broker are opened at the start only: restart the gateway'
+  'a route announces events now, or topology has exchanges, and outbox and broker are opened at the start only: restart the gateway'
 
 /** For a configuration that announces nothing; a reload that would is refused. */
 const noEvents: EventBus = { intend: needRestart, accept: needRestart, status: needRestart }
@@ -185,13 +185,18 @@ function hostInUrl(host: string): string {
 /** What was decided when the listeners were opened and the services connected. */
 function settled(plan: Plan): string {
   const { host, port, admin, limits } = plan.server
-  return JSON.stringify([host, port, admin, limits.headers, limits.url, idleOf(plan), plan.services])
+  return JSON.stringify([host, port, admin, limits.headers, limits.url, idleOf(plan), plan.services, queuesOf(plan)])
+}
+
+/** Exchanges are declared before their first use in any case. */
+function queuesOf({ topology }: Plan) {
+  return topology.filter(({ kind }) => kind !== 'exchange')
 }
 
 function warnOfRestart(before: Plan, after: Plan, log: Logger): void {
   if (settled(before) === settled(after)) return
   log.warn(
-    'configuration reloaded; listeners, their limits (headers, url, idle, longer timeouts) and services change only with a restart',
+    'configuration reloaded; listeners, their limits (headers, url, idle, longer timeouts), services and topology change only with a restart',
   )
 }
 
