@@ -75,16 +75,20 @@ export interface IntentDraft {
   readonly caller?: string
   /** Without one, an unknown outcome is parked. */
   readonly settlement?: Settlement
+  /** Why there is no settlement although one was wished for. */
+  readonly cannotSettle?: string
 }
 
 /**
- * A durable note that an event may be due, written before the upstream call. Exactly one of the three
+ * A durable note that an event may be due, written before the upstream call. Exactly one of the four
  * outcomes follows; each resolves once it is durable and none waits for the broker.
  */
 export interface Intent {
   readonly id: string
   /** The upstream accepted: the event is due. */
   commit(event: CloudEvent, address: EventAddress): Promise<void>
+  /** The upstream accepted, and the event must not be sent as it is: an operator decides. */
+  withhold(event: CloudEvent, address: EventAddress, reason: string): Promise<void>
   /** The upstream refused: there is no event. */
   reject(): Promise<void>
   /** Nobody knows (timeout, lost connection): recovery settles it. */

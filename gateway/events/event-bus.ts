@@ -87,7 +87,7 @@ function withCaller(caller: string | undefined) {
 }
 
 function createIntent(id: string, draft: IntentDraft, parts: EventBusParts): Intent {
-  const { outbox, clock, wake, log, onStep } = parts
+  const { outbox, clock, wake, log, metrics, onStep } = parts
   let outcome: string | undefined
 
   /** The outcome stands even if it cannot be written now (e.g. disk full): the caller hears of it, and it is written later. */
@@ -122,6 +122,13 @@ function createIntent(id: string, draft: IntentDraft, parts: EventBusParts): Int
         await outbox.commit(id, { event, address, committedAtMs })
         await onStep?.('after-commit')
         wake()
+      })
+    },
+    withhold: (event, address, reason) => {
+      const committedAtMs = clock.now()
+      return settle('withhold', async () => {
+        await outbox.withhold(id, { event, address, committedAtMs }, reason)
+        metrics.count('sluice_events_parked_total')
       })
     },
     reject: () => settle('reject', () => outbox.reject(id)),

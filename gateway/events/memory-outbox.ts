@@ -47,6 +47,12 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
     committed.set(id, due)
   }
 
+  const park = (id: string, reason: string, atMs: number) => {
+    const entry = take('park', id, ['committed', 'unknown'])
+    entries.set(id, { ...entry, state: 'parked', reason, parkedAtMs: atMs })
+    committed.delete(id)
+  }
+
   return {
     async intend(id, draft, atMs) {
       assertRoom(id)
@@ -60,6 +66,11 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
 
     async commit(id, due) {
       makeDue(take('commit', id, ['pending', 'unknown']), due)
+    },
+
+    async withhold(id, due, reason) {
+      makeDue(take('withhold', id, ['pending', 'unknown']), due)
+      park(id, reason, due.committedAtMs)
     },
 
     async reject(id) {
@@ -105,9 +116,7 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
     },
 
     async park(id, reason, atMs) {
-      const entry = take('park', id, ['committed', 'unknown'])
-      entries.set(id, { ...entry, state: 'parked', reason, parkedAtMs: atMs })
-      committed.delete(id)
+      park(id, reason, atMs)
     },
 
     async requeue(id, atMs) {

@@ -4,7 +4,8 @@ import type { CloudEvent, EventAddress, IntentDraft } from '../core/events.ts'
  * What has become of an intent. `rejected` ends an entry's life, `delivered` leaves a receipt of it for a while.
  *
  *     pending ─┬─ committed ─┬─ delivered
- *              ├─ rejected   └─ parked ── committed (an operator puts it back, or discards it)
+ *              ├─ rejected   └─ parked ── committed · unknown (an operator puts it back, or discards it)
+ *              ├─ parked (its event must not be sent as it is)
  *              └─ unknown ──── committed · rejected · parked (recovery settles it)
  */
 export type IntentState = 'pending' | 'committed' | 'rejected' | 'unknown' | 'delivered' | 'parked'
@@ -86,6 +87,8 @@ export interface Outbox {
   add(due: DueEvent, draft: IntentDraft): Promise<void>
   /** From `pending` or `unknown`: the event is due. Never refused for want of room. */
   commit(id: string, committed: Omit<DueEvent, 'id'>): Promise<void>
+  /** From `pending` or `unknown`: there is an event, and it is parked at once, for an operator to decide. */
+  withhold(id: string, withheld: Omit<DueEvent, 'id'>, reason: string): Promise<void>
   /** From `pending` or `unknown`: there is no event, the entry is gone. */
   reject(id: string): Promise<void>
   /** From `pending`: nobody knows. */

@@ -264,7 +264,7 @@ describe('publish, when the upstream does not accept', () => {
 
 describe('publish, when the outbox fails', () => {
   const accepting: EventBus = {
-    intend: async () => ({ id: 'event-1', commit: fail, reject: fail, unknown: fail }),
+    intend: async () => ({ id: 'event-1', commit: fail, withhold: fail, reject: fail, unknown: fail }),
     accept: fail,
     status: fail,
   }
@@ -300,6 +300,7 @@ describe('publish, when the outbox fails', () => {
 
   test('notes what recovery needs to ask again, before the upstream is called', async () => {
     const drafts: unknown[] = []
+    const done = async () => {}
     const upstream = () => {
       drafts.push('upstream')
       return created()()
@@ -308,7 +309,7 @@ describe('publish, when the outbox fails', () => {
       ...accepting,
       intend: async (draft) => {
         drafts.push(draft)
-        return { id: 'event-1', commit: async () => {}, reject: async () => {}, unknown: async () => {} }
+        return { id: 'event-1', commit: done, withhold: done, reject: done, unknown: done }
       },
     }
     const gateway = await publishing(upstream, {}, { services: { events } })

@@ -165,7 +165,7 @@ function createSequence(seed = 1): () => number {
 
 interface RecordedIntent {
   readonly route: string
-  outcome: 'pending' | 'committed' | 'rejected' | 'unknown'
+  outcome: 'pending' | 'committed' | 'withheld' | 'rejected' | 'unknown'
   event?: CloudEvent
   address?: EventAddress
   reason?: string
@@ -180,6 +180,8 @@ function recordEvents() {
       return {
         id: `event-${intents.length}`,
         commit: async (event, address) => void Object.assign(recorded, { outcome: 'committed', event, address }),
+        withhold: async (event, address, reason) =>
+          void Object.assign(recorded, { outcome: 'withheld', event, address, reason }),
         reject: async () => void Object.assign(recorded, { outcome: 'rejected' }),
         unknown: async (reason) => void Object.assign(recorded, { outcome: 'unknown', reason }),
       }

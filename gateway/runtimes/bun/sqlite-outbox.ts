@@ -65,6 +65,11 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
     const row = [json, exchange, routingKey, subject, committedAtMs, nextSequence(), first, id] as const
     if (statements.commit.run(...row).changes === 0) throw new OutboxStateError('commit', id, 'pending or unknown')
   }
+  const park = (id: string, reason: string, atMs: number) => {
+    const row = statements.park.get(reason, atMs, id)
+    if (!row) throw new OutboxStateError('park', id, 'committed or unknown')
+    promote(row.subject)
+  }
 
   return {
     async intend(id, draft, atMs) {
@@ -83,6 +88,14 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
     async commit(id, due) {
       const json = JSON.stringify(due.event)
       await write(() => makeDue(id, json, due))
+    },
+
+    async withhold(id, due, reason) {
+      const json = JSON.stringify(due.event)
+      await write(() => {
+        makeDue(id, json, due)
+        park(id, reason, due.committedAtMs)
+      })
     },
 
     async reject(id) {
@@ -129,11 +142,7 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
     },
 
     async park(id, reason, atMs) {
-      await write(() => {
-        const row = statements.park.get(reason, atMs, id)
-        if (!row) throw new OutboxStateError('park', id, 'committed or unknown')
-        promote(row.subject)
-      })
+      await write(() => park(id, reason, atMs))
     },
 
     async requeue(id, atMs) {

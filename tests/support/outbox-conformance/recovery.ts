@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Outbox } from '../../../gateway/events/outbox.ts'
-import { commitOrder, DRAFT } from '../outbox-conformance.ts'
+import { ADDRESS, commitOrder, DRAFT, orderPlaced } from '../outbox-conformance.ts'
 
 const SETTLEMENT = {
   mode: 'replay',
@@ -67,6 +67,21 @@ export function testRecovery(outbox: () => Outbox): void {
       await outbox().park('a', 'no settlement', 2_000)
       await expect(outbox().requeue('a', 3_000)).rejects.toThrow('parked with an event or a settlement')
       expect(await outbox().counts()).toMatchObject({ parked: 1, unknown: 0 })
+    })
+
+    test('keeps an event that must not be sent, until an operator says otherwise', async () => {
+      await outbox().intend('a1', { ...DRAFT, settlement: SETTLEMENT }, 1_000)
+      await outbox().intend('a2', DRAFT, 1_000)
+      const event = orderPlaced('event-a1', 'a')
+      await outbox().withhold('a1', { event, address: ADDRESS, committedAtMs: 2_000 }, 'it does not fit')
+      await outbox().commit('a2', { event: orderPlaced('event-a2', 'a'), address: ADDRESS, committedAtMs: 3_000 })
+      const due = async () => (await outbox().due(10, new Set())).map(({ id }) => id)
+      expect(await due()).toEqual(['a2'])
+      const kept = { state: 'parked', reason: 'it does not fit', parkedAtMs: 2_000, event, address: ADDRESS }
+      expect(await outbox().find('a1')).toMatchObject(kept)
+      await outbox().requeue('a1', 4_000)
+      await outbox().delivered('a2', 5_000)
+      expect(await due()).toEqual(['a1'])
     })
 
     test('discards what is parked or unknown, and nothing of it is left', async () => {
