@@ -2,7 +2,8 @@ import type { Mount, Plan, RoutePlan } from './config/plan.ts'
 import { ClientGone, clientClosedRequest, GatewayError, toProblem } from './core/errors.ts'
 import type { Exchange } from './core/exchange.ts'
 import { type Handler, type Middleware, pipeline } from './core/pipeline.ts'
-import type { Services, UpstreamHandler } from './core/services.ts'
+import type { RouteSite } from './core/policy.ts'
+import type { Services } from './core/services.ts'
 import { createRequestFilter } from './upstream/fields.ts'
 import { checkHandshake, isWebSocketHandshake } from './upstream/websocket.ts'
 
@@ -17,20 +18,46 @@ export interface Route extends RoutePlan {
 export function createRoutes(plan: Plan, services: Services): Route[] {
   const forwardable = createRequestFilter(plan.reserved)
   const recover = (error: unknown, exchange: Exchange) => answerFailure(error, exchange, services)
-  return plan.routes.map((route) => ({
-    ...route,
-    handle: pipeline(
-      route.mounts.map((mount) => mountRoutePolicy(mount, services)),
-      terminalOf(route, plan, forwardable, services),
-      recover,
-    ),
-    preflight: route.mounts.some(({ policy }) => policy.at === 'route' && policy.preflight),
-  }))
+  return plan.routes.map((route) => {
+    const forward = forwarding(route, forwardable)
+    return {
+      ...route,
+      handle: pipeline(
+        route.mounts.map((mount) => mountRoutePolicy(mount, services, forward)),
+        terminalOf(route, plan, forward, services),
+        recover,
+      ),
+      preflight: route.mounts.some(({ policy }) => policy.at === 'route' && policy.preflight),
+    }
+  })
 }
 
-function mountRoutePolicy({ policy, options, site, readsBody }: Mount, services: Services): Middleware<Exchange> {
+type Forward = NonNullable<RouteSite['forward']>
+
+/** What the upstream is asked, but for the body. Undefined when the route has none. */
+function forwarding({ upstream }: RoutePlan, forwardable: (incoming: Headers) => Headers): Forward | undefined {
+  if (!upstream) return undefined
+  const pathOf = pathRenderer(upstream.path)
+  return (exchange) => {
+    const { method, headers: incoming } = exchange.request
+    const headers = forwardable(incoming)
+    // A body means nothing on these, and runtimes do not agree on passing one.
+    if (isBodiless(method)) headers.delete('content-length')
+    return { method, path: pathOf(exchange), headers }
+  }
+}
+
+function isBodiless(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function mountRoutePolicy(
+  { policy, options, site, readsBody }: Mount,
+  services: Services,
+  forward: Forward | undefined,
+): Middleware<Exchange> {
   if (policy.at !== 'route') throw new TypeError(`${policy.name} is no route policy`)
-  const middleware = policy.create(options, services, site)
+  const middleware = policy.create(options, services, { ...site, ...(forward && { forward }) })
   if (!readsBody) return middleware
   return async (exchange, next) => {
     await exchange.body.json()
@@ -38,26 +65,21 @@ function mountRoutePolicy({ policy, options, site, readsBody }: Mount, services:
   }
 }
 
-function terminalOf(
-  route: RoutePlan,
-  plan: Plan,
-  forwardable: (incoming: Headers) => Headers,
-  services: Services,
-): Handler<Exchange> {
+function terminalOf(route: RoutePlan, plan: Plan, forward: Forward | undefined, services: Services): Handler<Exchange> {
   const { upstream } = route
-  if (!upstream) {
+  if (!upstream || !forward) {
     return async () => {
       throw new TypeError(`Route ${route.name} has no upstream and its last policy called next`)
     }
   }
   const passesWebSockets = plan.upstreams.find(({ name }) => name === upstream.name)?.websocket ?? false
   const call = services.upstreams.get(upstream.name)
-  const pathOf = pathRenderer(upstream.path)
   return async (exchange) => {
     const { request } = exchange
-    const isHandshake = isWebSocketHandshake(request)
-    if (isHandshake) acceptHandshake(request, passesWebSockets)
-    return proxy(exchange, call, forwardable(request.headers), pathOf(exchange), isHandshake)
+    const websocket = isWebSocketHandshake(request)
+    if (websocket) acceptHandshake(request, passesWebSockets)
+    const body = isBodiless(request.method) ? null : exchange.body.take()
+    return call(exchange, { ...forward(exchange), body, websocket })
   }
 }
 
@@ -73,20 +95,6 @@ function pathRenderer(template: UpstreamPath): (exchange: Exchange) => string {
 function acceptHandshake(request: Request, passesWebSockets: boolean): void {
   if (!passesWebSockets) throw new GatewayError('forbidden', { detail: 'This route passes no WebSockets on' })
   checkHandshake(request)
-}
-
-function proxy(
-  exchange: Exchange,
-  call: UpstreamHandler,
-  headers: Headers,
-  path: string,
-  websocket: boolean,
-): Promise<Response> {
-  const { method } = exchange.request
-  // A body means nothing on these, and runtimes do not agree on passing one.
-  const isBodiless = method === 'GET' || method === 'HEAD'
-  if (isBodiless) headers.delete('content-length')
-  return call(exchange, { method, path, headers, body: isBodiless ? null : exchange.body.take(), websocket })
 }
 
 function answerFailure(error: unknown, exchange: Exchange, { log }: Services): Response {

@@ -4,6 +4,7 @@ import { parseRoutePath } from '../routing/route-path.ts'
 import { crossMistakes, type Mounted, readable } from './cross-checks.ts'
 import { type ConfigDocument, parseConfigDocument } from './document.ts'
 import { type Environment, emptyEnvironment } from './environment.ts'
+import { createEventSchemas, type FindEventSchema } from './event-schemas.ts'
 import { check, type DataMistake } from './issues.ts'
 import { ConfigError } from './mistake.ts'
 import type { Plan, RoutePlan, UpstreamPlan, VersionPlan } from './plan.ts'
@@ -27,7 +28,8 @@ export function loadConfig(text: string, { file, registry, environment = emptyEn
   const raw = rawSections(document.data)
   const names: PolicyNames = { registry, lists: raw.policies }
   const upstreams = mountUpstreams(raw, names)
-  const routes = mountRoutes(raw, names)
+  const eventSchema = createEventSchemas(file, environment)
+  const routes = mountRoutes(raw, names, eventSchema)
   const found = [
     ...structure.mistakes,
     ...unusedListMistakes(raw, names),
@@ -37,7 +39,7 @@ export function loadConfig(text: string, { file, registry, environment = emptyEn
   ]
   const mistakes = [...document.mistakes, ...place(found, document)]
   if (mistakes.length > 0 || !structure.value) throw new ConfigError(mistakes)
-  return toPlan(structure.value, upstreams, routes)
+  return { ...toPlan(structure.value, upstreams, routes), eventSchema }
 }
 
 interface RawSections {
@@ -73,11 +75,19 @@ function mountUpstreams({ upstreams }: RawSections, names: PolicyNames): Mounted
   })
 }
 
-function mountRoutes({ routes, upstreams }: RawSections, names: PolicyNames): Mounted {
+function mountRoutes({ routes, upstreams }: RawSections, names: PolicyNames, eventSchema: FindEventSchema): Mounted {
   const known = Object.keys(upstreams)
   return mapEntries(routes, (name, raw) => {
     const params = typeof raw.path === 'string' && raw.path.startsWith('/') ? parseRoutePath(raw.path).params : []
-    const site = { path: `routes.${name}`, owner: name, upstreams: known, params }
+    const upstream = typeof raw.upstream === 'string' ? raw.upstream : mapping(raw.upstream).name
+    const site = {
+      path: `routes.${name}`,
+      owner: name,
+      upstreams: known,
+      params,
+      ...(typeof upstream === 'string' ? { upstream } : {}),
+      eventSchema,
+    }
     return mountList(raw.policies, ['routes', name, 'policies'], 'route', site, names)
   })
 }
@@ -122,7 +132,7 @@ function place(found: readonly DataMistake[], document: ConfigDocument) {
   })
 }
 
-function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Plan {
+function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Omit<Plan, 'eventSchema'> {
   const all = [...upstreams.values(), ...routes.values()].flatMap(({ mounts }) => mounts)
   const published = all.flatMap(({ policy, options }) =>
     policy.at === 'route' ? (policy.exchanges?.(options) ?? []) : [],

@@ -1,3 +1,4 @@
+import type { EventSchema } from '../core/event-schema.ts'
 import type { Policy, Site } from '../core/policy.ts'
 import type { Template } from '../core/template.ts'
 import type { Topology } from '../core/topology.ts'
@@ -16,6 +17,8 @@ export interface Plan {
   readonly topology: Topology
   /** Request fields that only the gateway may set; dropped from every client request. Lower case. */
   readonly reserved: readonly string[]
+  /** What the data of an event type must look like, when there is a schema of it. */
+  eventSchema(type: string): EventSchema | undefined
 }
 
 /** A policy at its place, with parsed options. */

@@ -1,8 +1,9 @@
 import type { z } from 'zod'
+import type { EventSchema } from './event-schema.ts'
 import type { Call, Exchange } from './exchange.ts'
 import type { Key } from './keys.ts'
 import type { Middleware } from './pipeline.ts'
-import type { Services, UpstreamServices } from './services.ts'
+import type { Services, UpstreamRequest, UpstreamServices } from './services.ts'
 
 /** What is known at load about the place a policy is mounted at. */
 export interface Site {
@@ -16,6 +17,19 @@ export interface Site {
   readonly versions?: readonly string[]
   /** Every upstream of the file. */
   readonly upstreams: readonly string[]
+  /** The upstream its route ends in; undefined when a policy ends it, and on an upstream. */
+  readonly upstream?: string
+  /** What the data of an event type must look like, when there is a schema of it. */
+  eventSchema?(type: string): EventSchema | undefined
+}
+
+/** What `create` knows beyond that: a route is compiled by then. */
+export interface RouteSite extends Site {
+  /**
+   * What the route's upstream would be asked, were the exchange to go there as it stands; without the body, what the
+   * policies further in decide, and the gateway's own fields. Undefined when a policy ends the route.
+   */
+  forward?(exchange: Exchange): UpstreamRequest
 }
 
 /** A mistake in a policy's options that only its site can show. `path` leads from the options to the value. */
@@ -58,7 +72,7 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   /** True when it always answers itself and never calls `next`, so nothing may follow it. */
   readonly ends?: boolean
   /** Runs once per mount, at load. Everything that can be computed ahead belongs here. */
-  create(options: z.output<Schema>, services: Services, site: Site): Middleware<Exchange>
+  create(options: z.output<Schema>, services: Services, site: RouteSite): Middleware<Exchange>
 }
 
 /** Wraps every single call to one upstream. */
