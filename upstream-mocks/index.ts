@@ -1,12 +1,12 @@
-import { createAmqpBroker } from './broker/amqp-broker.ts'
-import type { Broker } from './broker/broker.ts'
 import { createCatalog } from './catalog/index.ts'
+import { type Log, silentLog } from './consumer/index.ts'
 import { createInventory } from './inventory/index.ts'
 import { createOrders } from './orders/index.ts'
 import { createPayments } from './payments/index.ts'
 import { createPricing } from './pricing/index.ts'
 import { createPromotions } from './promotions/index.ts'
-import { type Log, silentLog } from './service/log.ts'
+import type { EventServiceOptions, EventSettings } from './service/event-service.ts'
+import { USUAL_DATA } from './service/launch.ts'
 import { type ServiceName, USUAL_PORTS } from './service/ports.ts'
 import type { Service, ServiceOptions } from './service/service.ts'
 import { createUsers } from './users/index.ts'
@@ -20,12 +20,11 @@ const CREATE = {
   promotions: createPromotions,
   orders: createOrders,
   payments: createPayments,
-} satisfies Record<ServiceName, (options: ServiceOptions) => Service | Promise<Service>>
+} satisfies Record<ServiceName, (options: EventServiceOptions) => Service | Promise<Service>>
 
 const SERVICE_NAMES = Object.keys(CREATE) as ServiceName[]
-const WITH_EVENTS: ReadonlySet<ServiceName> = new Set<ServiceName>(['inventory', 'orders', 'payments'])
 
-export type { ServiceName }
+export { type ServiceName, USUAL_DATA }
 
 /** How to run the shop; by default on its usual ports of the loopback, without events. */
 export interface ShopOptions {
@@ -34,10 +33,10 @@ export interface ShopOptions {
   readonly ports?: number | 'ephemeral' | Partial<Record<ServiceName, number>>
   /** An `amqp://` URL. It need not answer yet: the services connect when it does. */
   readonly amqpUrl?: string
-  /** `shop.events` unless told. */
-  readonly exchange?: string
-  /** Put before every queue's name, for several shops on one broker. */
-  readonly queuePrefix?: string
+  /** Exchange, prefix of the queues and patience with events, where they are not the usual ones. */
+  readonly events?: Omit<EventSettings, 'url'>
+  /** Folder for the databases of orders, inventory and payments; `:memory:` unless told. */
+  readonly data?: string
   readonly log?: Log
 }
 
@@ -49,7 +48,8 @@ export interface Shop {
 
 /** Starts every service in this process; throws, with nothing left running, when one of them cannot start. */
 export async function startShop(options: ShopOptions = {}): Promise<Shop> {
-  const { host = '127.0.0.1', log = silentLog } = options
+  const { host = '127.0.0.1', log = silentLog, amqpUrl, data = ':memory:' } = options
+  const events = amqpUrl === undefined ? undefined : { url: amqpUrl, ...options.events }
   const started = new Map<ServiceName, Service>()
   const stop = async () => {
     await Promise.all([...started.values()].map((service) => service.stop()))
@@ -57,7 +57,7 @@ export async function startShop(options: ShopOptions = {}): Promise<Shop> {
   try {
     for (const name of SERVICE_NAMES) {
       const port = portOf(name, options.ports)
-      const service = await CREATE[name]({ host, log, port, broker: brokerOf(name, options) })
+      const service = await CREATE[name]({ host, log, port, data, events })
       service.start()
       started.set(name, service)
     }
@@ -73,15 +73,4 @@ function portOf(name: ServiceName, ports: ShopOptions['ports'] = 0): number {
   if (ports === 'ephemeral') return 0
   if (typeof ports === 'number') return USUAL_PORTS[name] + ports
   return ports[name] ?? USUAL_PORTS[name]
-}
-
-function brokerOf(name: ServiceName, { amqpUrl, exchange, queuePrefix, log }: ShopOptions): Broker | undefined {
-  if (amqpUrl === undefined || !WITH_EVENTS.has(name)) return undefined
-  return createAmqpBroker({
-    url: amqpUrl,
-    name,
-    ...(exchange === undefined ? {} : { exchange }),
-    ...(queuePrefix === undefined ? {} : { queuePrefix }),
-    ...(log === undefined ? {} : { log }),
-  })
 }

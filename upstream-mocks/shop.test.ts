@@ -34,8 +34,10 @@ describe('the shop', () => {
     const warnings: string[] = []
     const log = { info() {}, warn: (message: string) => void warnings.push(message) }
     const nobody = Bun.serve({ hostname: '127.0.0.1', port: 0, fetch: () => new Response() })
+    // Read before it stops: afterwards it is 0, which an AMQP client takes for 5672.
+    const { port } = nobody
     await nobody.stop(true)
-    const shop = await startShop({ ports: 'ephemeral', amqpUrl: `amqp://127.0.0.1:${nobody.port}`, log })
+    const shop = await startShop({ ports: 'ephemeral', amqpUrl: `amqp://127.0.0.1:${port}`, log })
     const order = json('POST', { items: [{ sku: 'MUG-001', quantity: 1 }] })
     expect((await fetch(`http://127.0.0.1:${shop.ports.orders}/orders`, order)).status).toBe(201)
     await until('every service with events has complained', () => warnings.length >= 3)

@@ -14,7 +14,13 @@ let readyAfterMs = 0
 function startDemo() {
   return Bun.spawn(['npm', 'start', '--silent', '--', '--port', '0', '--admin-port', '0'], {
     cwd: join(import.meta.dir, '../..'),
-    env: { ...process.env, OUTBOX: `sqlite:${join(folder, 'outbox.db')}`, AMQP_URL: '', REDIS_URL: '' },
+    env: {
+      ...process.env,
+      OUTBOX: `sqlite:${join(folder, 'outbox.db')}`,
+      SHOP_DATA: join(folder, 'shop'),
+      AMQP_URL: '',
+      REDIS_URL: '',
+    },
     stdout: 'pipe',
     stderr: 'pipe',
   })

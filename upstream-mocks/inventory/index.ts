@@ -1,36 +1,44 @@
 import { z } from 'zod'
-import { type Consequence, reactTo } from '../broker/inbox.ts'
+import { type Consequence, on, silentLog } from '../consumer/index.ts'
+import {
+  createEventService,
+  type EventService,
+  type EventServiceOptions,
+  openServiceDatabase,
+} from '../service/event-service.ts'
 import { launch } from '../service/launch.ts'
 import { notFound } from '../service/problem.ts'
-import { createService, type Service, type ServiceOptions } from '../service/service.ts'
+import type { Service } from '../service/service.ts'
 import { OPENING_STOCK } from './opening-stock.ts'
 import { Warehouse } from './warehouse.ts'
 
 const orderPlaced = z.object({
-  id: z.string().min(1).max(64),
-  customer: z.string().max(128),
-  items: z
-    .array(z.object({ sku: z.string().min(1).max(40), quantity: z.int().min(1).max(99) }))
-    .min(1)
-    .max(50),
-  payment: z.object({ cardLast4: z.string().length(4) }).optional(),
+  id: z.string(),
+  customer: z.string(),
+  items: z.array(z.object({ sku: z.string(), quantity: z.int().positive() })),
+  payment: z.object({ cardLast4: z.string() }).optional(),
 })
 
-const paymentDeclined = z.object({ orderId: z.string().min(1).max(64) })
+const aboutOrder = z.object({ orderId: z.string() })
 
-/** The inventory: tells the stock, holds it when an order is placed, and puts it back when the payment is declined. */
-export function createInventory(
-  options: ServiceOptions & { readonly stock?: ReadonlyMap<string, number> } = {},
-): Service {
-  const { broker, now = Date.now, stock = OPENING_STOCK } = options
-  const warehouse = new Warehouse(stock)
-  const service = 'inventory'
+/** How to run it: by default with the demo's opening stock. */
+export interface InventoryOptions extends EventServiceOptions {
+  readonly stock?: ReadonlyMap<string, number>
+}
 
-  if (broker) {
-    reactTo(broker, { service, now, type: 'order.placed', data: orderPlaced, decide: reserve })
-    reactTo(broker, { service, now, type: 'payment.declined', data: paymentDeclined, decide: release })
-  }
-  return createService({ name: service, routes }, options)
+/** The inventory: tells the stock, holds it when an order is placed, and puts it back when the order is not paid. */
+export function createInventory(options: InventoryOptions = {}): EventService {
+  const { stock = OPENING_STOCK, log = silentLog } = options
+  const name = 'inventory'
+  const database = openServiceDatabase(name, options)
+  const warehouse = new Warehouse(database, stock)
+  const reactions = [
+    on('order.placed', orderPlaced, reserve),
+    on('payment.declined', aboutOrder, release),
+    on('order.cancelled', aboutOrder, release),
+    on('order.confirmed', aboutOrder, keep),
+  ]
+  return createEventService({ name, routes, database, reactions, makes: ['stock.reserved', 'stock.rejected'] }, options)
 
   function routes(app: Service['app']): void {
     app.get('/stock/:id', (c) => {
@@ -42,16 +50,25 @@ export function createInventory(
 
   function reserve({ id: orderId, customer, items, payment }: z.output<typeof orderPlaced>): readonly Consequence[] {
     const reservation = warehouse.reserve(orderId, items)
-    if (reservation.state === 'released') return []
+    if (!reservation) return []
     if (reservation.state === 'refused') {
       return [{ type: 'stock.rejected', subject: orderId, data: { orderId, reason: reservation.reason } }]
     }
-    const { lines } = reservation
-    return [{ type: 'stock.reserved', subject: orderId, data: { orderId, customer, items: lines, payment } }]
+    const data = { orderId, customer, items: reservation.lines, payment }
+    return [{ type: 'stock.reserved', subject: orderId, data }]
   }
 
-  function release({ orderId }: z.output<typeof paymentDeclined>): readonly Consequence[] {
-    warehouse.release(orderId)
+  function release({ orderId }: z.output<typeof aboutOrder>): readonly Consequence[] {
+    if (warehouse.release(orderId) === 'kept') {
+      log.warn('Kept the stock of a confirmed order', { service: name, orderId })
+    }
+    return []
+  }
+
+  function keep({ orderId }: z.output<typeof aboutOrder>): readonly Consequence[] {
+    const state = warehouse.keep(orderId)
+    // Either its order.placed is still on the way, or two events contradict each other and a person has to look.
+    if (state !== 'kept') throw new Error(`The stock of the confirmed order ${orderId} is ${state}, not held`)
     return []
   }
 }

@@ -1,20 +1,36 @@
 import { describe, expect, test } from 'bun:test'
+import { openDatabase } from '../consumer/index.ts'
 import { createInventory } from './index.ts'
 import { Warehouse } from './warehouse.ts'
 
 const MUGS = [{ sku: 'MUG', quantity: 3 }]
 const withMugs = (available: number) =>
   new Warehouse(
+    openDatabase(':memory:'),
     new Map([
       ['MUG', available],
       ['POT', 1],
     ]),
   )
 
-type Step = 'reserve' | 'release'
+type Step = 'reserve' | 'release' | 'keep'
 
 describe('a warehouse', () => {
   const scenarios: { name: string; steps: Step[]; available: number; state: string }[] = [
+    { name: 'keeps what a confirmed order holds', steps: ['reserve', 'keep'], available: 7, state: 'kept' },
+    {
+      name: 'keeps it also when a release comes late',
+      steps: ['reserve', 'keep', 'release'],
+      available: 7,
+      state: 'kept',
+    },
+    { name: 'keeps it once', steps: ['reserve', 'keep', 'keep'], available: 7, state: 'kept' },
+    {
+      name: 'keeps nothing that was put back',
+      steps: ['reserve', 'release', 'keep'],
+      available: 10,
+      state: 'released',
+    },
     { name: 'holds what an order wants', steps: ['reserve'], available: 7, state: 'held' },
     { name: 'holds it once, however often it is asked', steps: ['reserve', 'reserve'], available: 7, state: 'held' },
     { name: 'puts it back', steps: ['reserve', 'release'], available: 10, state: 'released' },
@@ -36,15 +52,15 @@ describe('a warehouse', () => {
     const warehouse = withMugs(10)
     for (const step of steps) {
       if (step === 'reserve') warehouse.reserve('order', MUGS)
-      else warehouse.release('order')
+      else warehouse[step]('order')
     }
     expect(warehouse.stockOf('MUG')).toEqual({ sku: 'MUG', available, reserved: 10 - available })
-    expect(warehouse.reserve('order', MUGS).state).toBe(state as 'held')
+    expect(warehouse.find('order')?.state).toBe(state as 'held')
   })
 
   test('sells the last piece, and only once', () => {
     const warehouse = withMugs(3)
-    expect(warehouse.reserve('first', MUGS).state).toBe('held')
+    expect(warehouse.reserve('first', MUGS)?.state).toBe('held')
     expect(warehouse.reserve('second', MUGS)).toEqual({ state: 'refused', reason: 'Only 0 of MUG left, 3 wanted' })
   })
 
@@ -57,7 +73,7 @@ describe('a warehouse', () => {
 
   test('adds up lines of the same SKU before it looks at the shelf', () => {
     const warehouse = withMugs(5)
-    expect(warehouse.reserve('order', [...MUGS, ...MUGS]).state).toBe('refused')
+    expect(warehouse.reserve('order', [...MUGS, ...MUGS])?.state).toBe('refused')
   })
 
   test('stays refused when a refused order is released', () => {
@@ -65,11 +81,16 @@ describe('a warehouse', () => {
     warehouse.reserve('order', MUGS)
     warehouse.release('order')
     expect(warehouse.stockOf('MUG')).toEqual({ sku: 'MUG', available: 1, reserved: 0 })
-    expect(warehouse.reserve('order', MUGS).state).toBe('refused')
+    expect(warehouse.find('order')?.state).toBe('refused')
+    expect(warehouse.reserve('order', MUGS)).toBeUndefined()
+  })
+
+  test('knows of no reservation that was never asked for', () => {
+    expect(withMugs(1).keep('order')).toBe('unknown')
   })
 
   test('refuses a SKU it has never heard of', () => {
-    expect(withMugs(1).reserve('order', [{ sku: '__proto__', quantity: 1 }]).state).toBe('refused')
+    expect(withMugs(1).reserve('order', [{ sku: '__proto__', quantity: 1 }])?.state).toBe('refused')
   })
 })
 

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import type { Database } from 'bun:sqlite'
 
 /** So many pieces of one SKU. */
 export interface Line {
@@ -13,59 +13,110 @@ export interface Stock {
   readonly reserved: number
 }
 
-/** What became of an order's reservation. */
+/** What became of an order's reservation: `kept` is held for good, because the order is confirmed. */
 export type Reservation =
-  | { readonly state: 'held'; readonly lines: readonly Line[] }
+  | { readonly state: 'held' | 'kept' | 'released'; readonly lines: readonly Line[] }
   | { readonly state: 'refused'; readonly reason: string }
-  | { readonly state: 'released' }
 
-const REMEMBERED_ORDERS = 50_000
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS stock (
+    sku       TEXT NOT NULL PRIMARY KEY,
+    opening   INTEGER NOT NULL,
+    available INTEGER NOT NULL CHECK (available >= 0),
+    reserved  INTEGER NOT NULL CHECK (reserved >= 0)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS reservations (
+    order_id TEXT NOT NULL PRIMARY KEY,
+    state    TEXT NOT NULL CHECK (state IN ('held', 'kept', 'released', 'refused')),
+    lines    TEXT NOT NULL,
+    reason   TEXT
+  ) STRICT, WITHOUT ROWID;
+`
 
-/** Holds stock for orders, each order once whatever is repeated or comes in the wrong order. */
+interface Row {
+  readonly state: Reservation['state']
+  readonly lines: string
+  readonly reason: string | null
+}
+
+/** Holds stock for orders, each order once whatever is repeated or comes in the wrong order. Call it in transactions. */
 export class Warehouse {
-  readonly #shelf: Map<string, Stock>
-  readonly #reservations = new LRUCache<string, Reservation>({ max: REMEMBERED_ORDERS })
+  readonly #database: Database
 
-  constructor(openingStock: ReadonlyMap<string, number>) {
-    this.#shelf = new Map([...openingStock].map(([sku, available]) => [sku, { sku, available, reserved: 0 }]))
+  /** SKUs the database does not know yet get their opening stock. */
+  constructor(database: Database, openingStock: ReadonlyMap<string, number>) {
+    this.#database = database
+    database.run(TABLES)
+    const open = database.query(
+      'INSERT OR IGNORE INTO stock (sku, opening, available, reserved) VALUES (?1, ?2, ?2, 0)',
+    )
+    database.transaction(() => {
+      for (const [sku, pieces] of openingStock) open.run(sku, pieces)
+    })()
   }
 
   stockOf(sku: string): Stock | undefined {
-    return this.#shelf.get(sku)
+    const find = this.#database.query<Stock, [string]>('SELECT sku, available, reserved FROM stock WHERE sku = ?')
+    return find.get(sku) ?? undefined
   }
 
-  /** Holds all lines or none; asked again, gives the first answer again. */
-  reserve(orderId: string, lines: readonly Line[]): Reservation {
-    const known = this.#reservations.get(orderId)
-    if (known) return known
+  find(orderId: string): Reservation | undefined {
+    const find = this.#database.query<Row, [string]>('SELECT state, lines, reason FROM reservations WHERE order_id = ?')
+    const row = find.get(orderId)
+    if (!row) return undefined
+    const { state } = row
+    return state === 'refused' ? { state, reason: row.reason ?? '' } : { state, lines: JSON.parse(row.lines) as Line[] }
+  }
+
+  /** Holds all lines or none. For an order that was seen before, also one released in advance, undefined. */
+  reserve(orderId: string, lines: readonly Line[]): Reservation | undefined {
+    if (this.find(orderId)) return undefined
     const wanted = sumBySku(lines)
-    const lacking = wanted.find(({ sku, quantity }) => (this.#shelf.get(sku)?.available ?? 0) < quantity)
+    const lacking = wanted.find(({ sku, quantity }) => (this.stockOf(sku)?.available ?? 0) < quantity)
     const reservation: Reservation = lacking
       ? { state: 'refused', reason: this.#explain(lacking) }
       : { state: 'held', lines: wanted }
-    if (reservation.state === 'held') this.#move(reservation.lines, 1)
-    this.#reservations.set(orderId, reservation)
+    if (reservation.state === 'held') this.#move(wanted, 1)
+    this.#write(orderId, reservation)
     return reservation
   }
 
-  /** Puts held lines back. An order released before it was reserved will never be. */
-  release(orderId: string): void {
-    const known = this.#reservations.get(orderId)
-    if (known?.state === 'held') this.#move(known.lines, -1)
-    if (known?.state !== 'refused') this.#reservations.set(orderId, { state: 'released' })
+  /** Puts held lines back. An order released before it was reserved will never be; a kept one stays. */
+  release(orderId: string): Reservation['state'] {
+    const known = this.find(orderId)
+    if (known && known.state !== 'held') return known.state
+    const lines = known?.lines ?? []
+    this.#move(lines, -1)
+    this.#write(orderId, { state: 'released', lines })
+    return 'released'
+  }
+
+  /** Holds the lines for good. Says what it found instead when they are not held. */
+  keep(orderId: string): Reservation['state'] | 'unknown' {
+    const known = this.find(orderId)
+    if (known?.state !== 'held') return known?.state ?? 'unknown'
+    this.#write(orderId, { ...known, state: 'kept' })
+    return 'kept'
   }
 
   #explain({ sku, quantity }: Line): string {
-    const stock = this.#shelf.get(sku)
+    const stock = this.stockOf(sku)
     return stock ? `Only ${stock.available} of ${sku} left, ${quantity} wanted` : `There is no SKU "${sku}"`
   }
 
   #move(lines: readonly Line[], direction: 1 | -1): void {
-    for (const { sku, quantity } of lines) {
-      const { available, reserved } = this.#shelf.get(sku) ?? { available: 0, reserved: 0 }
-      const moved = direction * quantity
-      this.#shelf.set(sku, { sku, available: available - moved, reserved: reserved + moved })
-    }
+    const move = this.#database.query(
+      'UPDATE stock SET available = available - ?1, reserved = reserved + ?1 WHERE sku = ?2',
+    )
+    for (const { sku, quantity } of lines) move.run(direction * quantity, sku)
+  }
+
+  #write(orderId: string, reservation: Reservation): void {
+    const isRefused = reservation.state === 'refused'
+    const lines = isRefused ? [] : reservation.lines
+    this.#database
+      .query('INSERT OR REPLACE INTO reservations (order_id, state, lines, reason) VALUES (?, ?, ?, ?)')
+      .run(orderId, reservation.state, JSON.stringify(lines), isRefused ? reservation.reason : null)
   }
 }
 

@@ -1,40 +1,50 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { reactTo } from '../broker/inbox.ts'
+import { type Consequence, on, silentLog } from '../consumer/index.ts'
+import {
+  createEventService,
+  type EventService,
+  type EventServiceOptions,
+  openServiceDatabase,
+} from '../service/event-service.ts'
 import { launch } from '../service/launch.ts'
-import { silentLog } from '../service/log.ts'
 import { notFound, toResponse } from '../service/problem.ts'
 import { readJson } from '../service/read-json.ts'
-import { createService, type Service, type ServiceOptions } from '../service/service.ts'
-import { IdempotencyKeys } from './idempotency.ts'
-import { type Ending, newOrder, OrderBook } from './order-book.ts'
+import type { Service } from '../service/service.ts'
+import { type Ending, newOrder, type Order, OrderBook } from './order-book.ts'
 
 const USER_HEADER = 'x-user-id'
 const LONGEST_LIST = 100
 
-const outcome = z.object({ orderId: z.string().min(1).max(64), reason: z.string().max(500).optional() })
+const outcome = z.object({ orderId: z.string(), reason: z.string().optional() })
+type Outcome = z.output<typeof outcome>
 
-/** Orders: takes them as `pending` and confirms or cancels them as stock and payment say. */
-export function createOrders(options: ServiceOptions = {}): Service {
-  const { broker, now = Date.now, log = silentLog } = options
-  const book = new OrderBook(now)
-  const keys = new IdempotencyKeys()
-  const service = 'orders'
-
-  if (broker) {
-    const on = (type: string, ending: (reason: string) => Ending) =>
-      reactTo(broker, { service, now, type, data: outcome, decide: (data) => end(data, ending) })
-    on('payment.confirmed', () => ({ status: 'confirmed' }))
-    on('payment.declined', (reason) => ({ status: 'cancelled', reason }))
-    on('stock.rejected', (reason) => ({ status: 'cancelled', reason }))
-  }
-  return createService({ name: service, routes }, options)
+/** Orders: takes them as `pending`, confirms or cancels them as stock and payment say, and announces how they ended. */
+export function createOrders(options: EventServiceOptions = {}): EventService {
+  const { now = Date.now, log = silentLog } = options
+  const name = 'orders'
+  const database = openServiceDatabase(name, options)
+  const book = new OrderBook(database, now)
+  const reactions = [
+    on('payment.confirmed', outcome, ({ orderId }) => end(orderId, { status: 'confirmed' })),
+    on('payment.declined', outcome, ({ orderId, reason }) => end(orderId, cancelled(reason))),
+    on('stock.rejected', outcome, ({ orderId, reason }) => end(orderId, cancelled(reason))),
+  ]
+  return createEventService(
+    { name, routes, database, reactions, makes: ['order.confirmed', 'order.cancelled'] },
+    options,
+  )
 
   function routes(app: Service['app']): void {
     app.post('/orders', placeOrder)
     app.get('/orders', (c) => {
       const customer = c.req.header(USER_HEADER)
       return customer ? c.json({ items: book.ofCustomer(customer, LONGEST_LIST) }) : toResponse(WHOSE_ORDERS)
+    })
+    app.get('/orders/by-key/:key', (c) => {
+      const key = bareKey(c.req.param('key'))
+      const order = book.ofKey(customerOf(c), key)
+      return order ? c.json(order) : notFound('order', key)
     })
     app.get('/orders/:id', (c) => {
       const id = c.req.param('id')
@@ -46,26 +56,50 @@ export function createOrders(options: ServiceOptions = {}): Service {
   }
 
   async function placeOrder(c: Context): Promise<Response> {
-    const customer = c.req.header(USER_HEADER) ?? 'anonymous'
-    const key = c.req.header('idempotency-key')
+    const customer = customerOf(c)
+    const sent = c.req.header('idempotency-key')
+    const key = sent === undefined ? undefined : bareKey(sent)
     if (customer.length > 128 || (key !== undefined && (key === '' || key.length > 255)))
       return toResponse(WRONG_FIELDS)
     const body = await readJson(c, newOrder)
     if (!body.ok) return body.refusal
-    const wanted = body.value
-    const place = () => book.place(customer, wanted)
-    const answer = key === undefined ? { order: place() } : keys.once(customer, key, wanted, place)
+    const answer = book.place(customer, body.value, key)
     if (answer === 'key-reused') return toResponse(KEY_REUSED)
     return c.json(answer.order, 201, { location: `/orders/${answer.order.id}` })
   }
 
-  function end({ orderId, reason = 'No reason given' }: z.output<typeof outcome>, ending: (reason: string) => Ending) {
-    const { status } = ending(reason)
-    if (!book.end(orderId, ending(reason)) && book.find(orderId)?.status !== status) {
-      log.warn('Ignored the outcome of an order that is unknown or already ended', { service, orderId, status })
+  function end(orderId: string, ending: Ending): readonly Consequence[] {
+    const ended = book.end(orderId, ending)
+    if (ended) return [announcement(ended)]
+    const known = book.find(orderId)
+    // Its row may still be on the way from a backup or another site: tried again, and in the end a dead letter.
+    if (!known) throw new Error(`There is no order ${orderId.slice(0, 64)} yet`)
+    if (known.status !== ending.status) {
+      log.warn('Ignored another outcome of an order that has ended', { service: name, orderId, ...ending })
     }
     return []
   }
+}
+
+function cancelled(reason: Outcome['reason'] = 'No reason given'): Ending {
+  return { status: 'cancelled', reason }
+}
+
+function announcement({ id: orderId, customer, status, reason, updatedAt }: Order): Consequence {
+  const data =
+    status === 'confirmed'
+      ? { orderId, customer, confirmedAt: updatedAt }
+      : { orderId, customer, reason, cancelledAt: updatedAt }
+  return { type: `order.${status}`, subject: orderId, data }
+}
+
+function customerOf(c: Context): string {
+  return c.req.header(USER_HEADER) ?? 'anonymous'
+}
+
+/** The IETF draft writes a key in quotes, many clients do not: it is the same key. */
+function bareKey(sent: string): string {
+  return /^"(.*)"$/.exec(sent)?.[1] ?? sent
 }
 
 const WHOSE_ORDERS = {

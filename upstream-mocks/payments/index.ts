@@ -1,13 +1,18 @@
-import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
-import { type Consequence, reactTo } from '../broker/inbox.ts'
+import { type Consequence, on } from '../consumer/index.ts'
+import {
+  createEventService,
+  type EventService,
+  type EventServiceOptions,
+  openServiceDatabase,
+} from '../service/event-service.ts'
 import { launch } from '../service/launch.ts'
 import { notFound } from '../service/problem.ts'
-import { createService, type Service, type ServiceOptions } from '../service/service.ts'
+import type { Service } from '../service/service.ts'
 
 const stockReserved = z.object({
-  orderId: z.string().min(1).max(64),
-  payment: z.object({ cardLast4: z.string().length(4) }).optional(),
+  orderId: z.string(),
+  payment: z.object({ cardLast4: z.string() }).optional(),
 })
 
 /** What became of the payment of one order. */
@@ -18,29 +23,48 @@ export interface Payment {
   readonly decidedAt: string
 }
 
-const REMEMBERED_PAYMENTS = 50_000
+interface Row {
+  readonly order_id: string
+  readonly status: Payment['status']
+  readonly reason: string | null
+  readonly decided_at: string
+}
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS payments (
+    order_id   TEXT NOT NULL PRIMARY KEY,
+    status     TEXT NOT NULL CHECK (status IN ('confirmed', 'declined')),
+    reason     TEXT,
+    decided_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`
 const DECLINED_CARD_ENDING = '0002'
 
 /** Payments: takes the money once the stock is held, and declines every card that ends in 0002. */
-export function createPayments(options: ServiceOptions = {}): Service {
-  const { broker, now = Date.now } = options
-  const payments = new LRUCache<string, Payment>({ max: REMEMBERED_PAYMENTS })
-  const service = 'payments'
-
-  if (broker) reactTo(broker, { service, now, type: 'stock.reserved', data: stockReserved, decide: pay })
-  return createService({ name: service, routes }, options)
+export function createPayments(options: EventServiceOptions = {}): EventService {
+  const { now = Date.now } = options
+  const name = 'payments'
+  const database = openServiceDatabase(name, options)
+  database.run(TABLES)
+  const find = database.query<Row, [string]>('SELECT * FROM payments WHERE order_id = ?')
+  const insert = database.query('INSERT INTO payments (order_id, status, reason, decided_at) VALUES (?, ?, ?, ?)')
+  const reactions = [on('stock.reserved', stockReserved, pay)]
+  const makes = ['payment.confirmed', 'payment.declined']
+  return createEventService({ name, routes, database, reactions, makes }, options)
 
   function routes(app: Service['app']): void {
     app.get('/payments/:orderId', (c) => {
       const orderId = c.req.param('orderId')
-      const found = payments.get(orderId)
-      return found ? c.json(found) : notFound('payment', orderId)
+      const found = find.get(orderId)
+      return found ? c.json(toPayment(found)) : notFound('payment', orderId)
     })
   }
 
+  /** Once for each order, whatever announces it: a charge cannot be taken twice. */
   function pay({ orderId, payment }: z.output<typeof stockReserved>): readonly Consequence[] {
-    const decided = payments.get(orderId) ?? decide(orderId, payment?.cardLast4)
-    payments.set(orderId, decided)
+    if (find.get(orderId)) return []
+    const decided = decide(orderId, payment?.cardLast4)
+    insert.run(orderId, decided.status, decided.reason ?? null, decided.decidedAt)
     return [{ type: `payment.${decided.status}`, subject: orderId, data: decided }]
   }
 
@@ -50,6 +74,10 @@ export function createPayments(options: ServiceOptions = {}): Service {
       ? { orderId, status: 'declined', reason: `The card ending in ${cardLast4} was declined`, decidedAt }
       : { orderId, status: 'confirmed', decidedAt }
   }
+}
+
+function toPayment({ order_id: orderId, status, reason, decided_at: decidedAt }: Row): Payment {
+  return { orderId, status, ...(reason === null ? {} : { reason }), decidedAt }
 }
 
 if (import.meta.main) await launch('payments', createPayments)

@@ -1,18 +1,22 @@
-import { createAmqpBroker } from '../broker/amqp-broker.ts'
+import type { EventServiceOptions } from './event-service.ts'
 import { consoleLog, reasonOf } from './log.ts'
-import type { Service, ServiceOptions } from './service.ts'
+import type { Service } from './service.ts'
 
-/** Runs one service by itself until SIGINT or SIGTERM, with `PORT` and `AMQP_URL` from the environment. */
+/** Where the shop keeps its state unless `SHOP_DATA` says otherwise. */
+export const USUAL_DATA = '.data/shop'
+
+/** Runs one service by itself until SIGINT or SIGTERM, with `PORT`, `AMQP_URL` and `SHOP_DATA` from the environment. */
 export async function launch(
   name: string,
-  create: (options: ServiceOptions) => Service | Promise<Service>,
+  create: (options: EventServiceOptions) => Service | Promise<Service>,
 ): Promise<void> {
-  const { PORT, AMQP_URL } = process.env
+  const { PORT, AMQP_URL, SHOP_DATA } = process.env
   try {
     const service = await create({
       log: consoleLog,
+      data: SHOP_DATA || USUAL_DATA,
       ...(PORT ? { port: parsePort(PORT) } : {}),
-      ...(AMQP_URL ? { broker: createAmqpBroker({ url: AMQP_URL, name, log: consoleLog }) } : {}),
+      ...(AMQP_URL ? { events: { url: AMQP_URL } } : {}),
     })
     service.start()
     console.log(

@@ -1,11 +1,4 @@
-/** Where a service says what happens to it; facts are for machines, messages for people. */
-export interface Log {
-  info(message: string, facts?: Readonly<Record<string, unknown>>): void
-  warn(message: string, facts?: Readonly<Record<string, unknown>>): void
-}
-
-/** Drops everything; what a service uses when nobody listens. */
-export const silentLog: Log = { info() {}, warn() {} }
+import type { Log } from '../consumer/index.ts'
 
 /** Writes one JSON line per message to standard error, so that standard output stays free for people. */
 export const consoleLog: Log = {

@@ -1,11 +1,11 @@
 import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
-import type { Broker } from '../broker/broker.ts'
+import { type Log, silentLog } from '../consumer/index.ts'
+import { sleep } from '../consumer/sleep.ts'
 import { createFaults, type Sleep } from './faults.ts'
-import { type Log, reasonOf, silentLog } from './log.ts'
+import { reasonOf } from './log.ts'
 import { type ServiceName, USUAL_PORTS } from './ports.ts'
 import { toResponse } from './problem.ts'
-import { sleep } from './sleep.ts'
 
 /** The largest request body a service reads, in bytes. */
 export const MAX_BODY_BYTES = 64 * 1024
@@ -23,8 +23,6 @@ export interface ServiceOptions {
   readonly random?: () => number
   /** How faults wait. */
   readonly sleep?: Sleep
-  /** The service's own line to the broker; started and stopped with the service. */
-  readonly broker?: Broker | undefined
 }
 
 /** One running part of the shop. `app` answers without `start`, so tests need no port. */
@@ -33,7 +31,7 @@ export interface Service {
   readonly app: Hono
   /** The port asked for, and after `start` the one listened on. */
   readonly port: number
-  /** Listens and connects to the broker in the background; throws when the port is taken. */
+  /** Listens, and begins what else it does in the background; throws when the port is taken. */
   start(): void
   /** Closes every connection; a second call does nothing. */
   stop(): Promise<void>
@@ -43,15 +41,33 @@ export interface Service {
 export interface ServiceDefinition {
   readonly name: ServiceName
   readonly routes: (app: Hono) => void
+  /** What else starts with it, once it listens, and ends with it. */
+  readonly companion?: Companion
+}
+
+/** Work beside the answering of requests, e.g. the handling of events. */
+export interface Companion {
+  start(): void
+  /** Called before the service stops to listen. */
+  stop(): Promise<void>
+  /** Called when nothing uses it any more. */
+  close(): void
+  /** Prometheus text. */
+  metrics(): string
 }
 
 /** Makes a service with health, faults, a body limit and problem answers around its routes. */
 export function createService(definition: ServiceDefinition, options: ServiceOptions): Service {
   const { name } = definition
-  const { host = '127.0.0.1', log = silentLog, broker } = options
+  const { companion } = definition
+  const { host = '127.0.0.1', log = silentLog } = options
   const faults = createFaults({ random: options.random ?? Math.random, sleep: options.sleep ?? sleep })
   const app = createApp(name, log)
   app.route('/_faults', faults.router)
+  app.get('/metrics', (c) => {
+    const text = `# HELP shop_up 1 while the service answers\n# TYPE shop_up gauge\nshop_up{service="${name}"} 1\n`
+    return c.text(text + (companion?.metrics() ?? ''), 200, { 'content-type': 'text/plain; version=0.0.4' })
+  })
   app.use(faults.apply)
   definition.routes(app)
 
@@ -67,13 +83,14 @@ export function createService(definition: ServiceDefinition, options: ServiceOpt
     start() {
       server = listen({ name, host, port, fetch: (request) => app.fetch(request) })
       port = server.port ?? port
-      broker?.start()
+      companion?.start()
     },
     async stop() {
       faults.stop()
-      await broker?.stop()
+      await companion?.stop()
       await server?.stop(true)
       server = undefined
+      companion?.close()
     },
   }
 }

@@ -55,8 +55,9 @@ export async function start({ mocks, ...options }: StartArguments): Promise<numb
 
 /** Loaded only when asked for: the shop is no part of the gateway. */
 async function startShopBeside({ brokerUrl }: RunningGateway, log: Logger) {
-  const { startShop } = await import('../../../../upstream-mocks/index.ts')
-  return startShop({ ...(brokerUrl === undefined ? {} : { amqpUrl: brokerUrl }), log: shopLog(log) })
+  const { startShop, USUAL_DATA } = await import('../../../../upstream-mocks/index.ts')
+  const data = process.env.SHOP_DATA || USUAL_DATA
+  return startShop({ ...(brokerUrl === undefined ? {} : { amqpUrl: brokerUrl }), data, log: shopLog(log) })
 }
 
 /** The shop's lines go where the gateway's go, marked as the shop's. */

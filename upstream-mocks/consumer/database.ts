@@ -1,0 +1,56 @@
+import { Database } from 'bun:sqlite'
+import { mkdirSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { reasonOf } from './failures.ts'
+
+/**
+ * `inbox`: events that took effect. `outgoing`: events owed to the broker, in order. `deferred`: events that wait in a
+ * delay queue, in the order in which their subject has to be handled.
+ */
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS inbox (
+    source        TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    type          TEXT NOT NULL,
+    subject       TEXT,
+    handled_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (source, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS inbox_by_age ON inbox (handled_at_ms);
+  CREATE TABLE IF NOT EXISTS outgoing (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject  TEXT NOT NULL,
+    event    TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS deferred (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue    TEXT NOT NULL,
+    subject  TEXT NOT NULL,
+    source   TEXT NOT NULL,
+    id       TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    UNIQUE (queue, source, id)
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS deferred_by_subject ON deferred (queue, subject, position);
+`
+
+/** A locked database is waited for in the background; this only rides out the shortest locks. */
+const BUSY_TIMEOUT_MS = 50
+
+/**
+ * Opens a service's database, with the kit's tables beside the service's own. Every commit is on the disk before it
+ * returns. `:memory:` for one that is gone with the process.
+ */
+export function openDatabase(path: string): Database {
+  try {
+    if (path !== ':memory:') mkdirSync(dirname(resolve(path)), { recursive: true })
+    const database = new Database(path, { create: true, strict: true })
+    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    database.run('PRAGMA journal_mode = WAL')
+    database.run('PRAGMA synchronous = FULL')
+    database.run(TABLES)
+    return database
+  } catch (cause) {
+    throw new Error(`Cannot open the database ${resolve(path)}: ${reasonOf(cause)}`, { cause })
+  }
+}

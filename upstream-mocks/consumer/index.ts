@@ -1,0 +1,8 @@
+export { type CloudEvent, traceIdOf } from './cloud-event.ts'
+export { type Consumer, type ConsumerOptions, createConsumer } from './consumer.ts'
+export { openDatabase } from './database.ts'
+export { Poison, Unavailable } from './failures.ts'
+export { type Consequence, createInbox, type Inbox, on, type Reaction } from './inbox.ts'
+export { type Log, silentLog } from './log.ts'
+export { type EventSchemas, readSchemas } from './schemas.ts'
+export type { Step, StepHook } from './steps.ts'
