@@ -40,14 +40,17 @@ export interface UpstreamRequest {
   readonly method: string
   /** Path and query, encoded. */
   readonly path: string
-  /** End-to-end fields; the gateway adds its own (forwarding, trace, identity). */
-  readonly headers?: Headers
+  /** End-to-end fields; the gateway adds its own (forwarding, trace, identity). Names of a list are in lower case. */
+  readonly headers?: Headers | FieldList
   readonly body?: CallBody
   readonly signal?: AbortSignal
   readonly websocket?: boolean
   /** Name shown in the log, e.g. the part of an aggregate. */
   readonly part?: string
 }
+
+/** Header fields by name and value, each name once. */
+export type FieldList = readonly (readonly [name: string, value: string])[]
 
 export type UpstreamHandler = (exchange: Exchange, request: UpstreamRequest) => Promise<Response>
 

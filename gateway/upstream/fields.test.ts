@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { z } from 'zod'
 import { createTestGateway } from '../../tests/support/gateway.ts'
+import { definePolicy } from '../core/policy.ts'
 import { createRequestFilter, dropConnectionFields } from './fields.ts'
 
 describe('the fields that go on to an upstream', () => {
@@ -97,6 +99,54 @@ describe('the forwarding fields', () => {
       '2001:db8::7',
       'for="[2001:db8::7]";proto=http;host="gateway.test"',
     ])
+  })
+})
+
+describe('the calls a policy makes by itself', () => {
+  const caller = definePolicy({
+    name: 'calls-twice',
+    at: 'route',
+    ends: true,
+    options: z.strictObject({}),
+    create: (_, { upstreams }) => {
+      const call = upstreams.get('upstream')
+      return async (exchange) => {
+        const own = [
+          ['accept', 'a/b'],
+          ['user-agent', 'mine'],
+          ['via', 'forged'],
+          ['x-request-id', 'forged'],
+        ] as const
+        await call(exchange, { method: 'GET', path: '/1', headers: own })
+        exchange.outgoing.set('x-user-id', 'alice')
+        return call(exchange, { method: 'GET', path: '/2', headers: [['accept', 'c/d']] })
+      }
+    },
+  })
+
+  test('each carry what the gateway says, what they say themselves, and nothing of each other', async () => {
+    const gateway = await createTestGateway({
+      register: [caller],
+      config: JSON.stringify({
+        version: 1,
+        upstreams: { upstream: { url: 'http://upstream.test' } },
+        routes: { route: { path: '/x', policies: ['calls-twice'] } },
+      }),
+    })
+    await gateway.fetch('/x')
+    const [first, second] = gateway.upstreamRequests.map(({ headers }) => Object.fromEntries(headers))
+    const { traceparent, ...said } = first ?? {}
+    expect(said).toEqual({
+      accept: 'a/b',
+      'user-agent': 'mine',
+      via: '1.1 sluice',
+      'x-request-id': 'id-1',
+      'x-forwarded-for': '192.0.2.1',
+      'x-forwarded-host': 'gateway.test',
+      'x-forwarded-proto': 'http',
+      forwarded: 'for=192.0.2.1;proto=http;host="gateway.test"',
+    })
+    expect(second).toEqual({ ...first, accept: 'c/d', 'user-agent': 'sluice', 'x-user-id': 'alice' })
   })
 })
 

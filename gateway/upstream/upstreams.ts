@@ -3,8 +3,8 @@ import { GatewayError } from '../core/errors.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type Handler, type Middleware, pipeline } from '../core/pipeline.ts'
 import { createCallRecord } from '../core/record.ts'
-import type { UpstreamHandler, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
-import { addGatewayFields } from './fields.ts'
+import type { FieldList, UpstreamHandler, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
+import { addGatewayFields, fieldsOfOwnCall } from './fields.ts'
 import { createForwarder } from './forward.ts'
 import type { Transport } from './transport.ts'
 
@@ -50,8 +50,7 @@ function createCall(
   request: UpstreamRequest,
   version: string | undefined,
 ): Call {
-  const headers = request.headers ?? new Headers()
-  addGatewayFields(headers, exchange)
+  const headers = toHeaders(request.headers ?? [], exchange)
   const record = createCallRecord(plan.name, request.part)
   exchange.record.calls.push(record)
   return {
@@ -66,6 +65,12 @@ function createCall(
     websocket: request.websocket ?? false,
     record,
   }
+}
+
+function toHeaders(given: Headers | FieldList, exchange: Exchange): Headers {
+  if (!(given instanceof Headers)) return fieldsOfOwnCall(given, exchange)
+  addGatewayFields(given, exchange)
+  return given
 }
 
 async function observe(call: Call, handle: Handler<Call>, { clock, metrics }: UpstreamServices): Promise<Response> {

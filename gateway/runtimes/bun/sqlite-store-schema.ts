@@ -40,12 +40,13 @@ const SCHEMA = `
   END;
 `
 
-/** How long a write waits for another process's write, in milliseconds. */
-const BUSY_MS = 250
+/** How long the opening and a write wait for the writes of other processes, in milliseconds; nobody is served in turn. */
+const OPENING_MS = 10_000
+const WRITE_MS = 1_000
 
 /** Makes a new file a store, and checks that an old one is. Throws what is wrong with it. */
 export function prepareStoreFile(database: Database): void {
-  database.run(`PRAGMA busy_timeout = ${BUSY_MS}`)
+  database.run(`PRAGMA busy_timeout = ${OPENING_MS}`)
   // Before anything is written: the file may be somebody else's.
   refuseForeign(database)
   database.run('PRAGMA journal_mode = WAL')
@@ -61,6 +62,7 @@ export function prepareStoreFile(database: Database): void {
     database.run(`PRAGMA user_version = ${VERSION}`)
   })
   migration.immediate()
+  database.run(`PRAGMA busy_timeout = ${WRITE_MS}`)
 }
 
 function refuseForeign(database: Database): void {

@@ -4,6 +4,7 @@ import { createAdminApp } from '../../admin/app.ts'
 import { loadConfig } from '../../config/load.ts'
 import { ConfigError } from '../../config/mistake.ts'
 import type { Plan } from '../../config/plan.ts'
+import type { Clock } from '../../core/clock.ts'
 import type { EventBus } from '../../core/events.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { UpstreamServices } from '../../core/services.ts'
@@ -27,6 +28,8 @@ export interface StartOptions {
   readonly port?: number | undefined
   readonly adminPort?: number | undefined
   readonly log: Logger
+  /** The machine's unless given: tests let time run faster, and set the time of day. */
+  readonly clock?: Clock
   /** Policies beside the built-in ones. */
   readonly policies?: readonly Policy[]
 }
@@ -43,15 +46,15 @@ export interface RunningGateway {
 
 /** Starts a gateway on Bun. Throws `ConfigError`, or an error that says in one line what to mend; nothing keeps running then. */
 export async function startGateway(options: StartOptions): Promise<RunningGateway> {
-  const { config, log } = options
+  const { config, log, clock = systemClock } = options
   const load = (text: string) =>
     loadConfig(text, { file: config, registry: registryOf(options), environment: processEnvironment })
   const plan = load(readConfig(config))
   const metrics = createPrometheusMetrics()
-  const parts = { clock: systemClock, random: Math.random, createId: () => crypto.randomUUID(), log, metrics }
+  const parts = { clock, random: Math.random, createId: () => crypto.randomUUID(), log, metrics }
   const cleanUps: (() => unknown)[] = []
   try {
-    const store = connectStore(plan.services.store, systemClock, log)
+    const store = connectStore(plan.services.store, clock, log)
     cleanUps.push(store.close)
     const delivery = plan.announces ? await startDelivery(plan, parts) : undefined
     cleanUps.push(() => delivery?.stop(0))
@@ -112,9 +115,10 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       async stop() {
         accepting = false
         watcher.close()
-        const until = systemClock.now() + current.server.grace
-        await drain(listener, () => gateway, until)
-        if (delivery) await finish(delivery, until, log)
+        const until = clock.monotonic() + current.server.grace
+        const leftMs = () => Math.max(0, until - clock.monotonic())
+        await drain(listener, () => gateway, leftMs)
+        if (delivery) await finish(delivery, leftMs(), log)
         await adminListener.stop(true)
         store.close()
       },
@@ -202,13 +206,13 @@ function warnOfRestart(before: Plan, after: Plan, log: Logger): void {
 
 type Listener = ReturnType<typeof listen>
 
-async function drain(listener: Listener, gateway: () => Gateway, until: number): Promise<void> {
+async function drain(listener: Listener, gateway: () => Gateway, leftMs: () => number): Promise<void> {
   void listener.stop(false)
-  while (systemClock.now() < until && (listener.pendingRequests > 0 || gateway().inFlight > 0)) await Bun.sleep(10)
+  while (leftMs() > 0 && (listener.pendingRequests > 0 || gateway().inFlight > 0)) await Bun.sleep(10)
   await listener.stop(true)
 }
 
-async function finish(delivery: EventDelivery, until: number, log: Logger): Promise<void> {
-  const left = await delivery.stop(Math.max(0, until - systemClock.now()))
+async function finish(delivery: EventDelivery, withinMs: number, log: Logger): Promise<void> {
+  const left = await delivery.stop(withinMs)
   if (left > 0) log.warn('events stay in the outbox until the next start', { left })
 }

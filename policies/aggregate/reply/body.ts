@@ -11,18 +11,29 @@ export interface Bounds {
 /** The whole body, decompressed. Throws `PartFailure` when it is over the limit, breaks off or is coded in an unknown way. */
 export async function readBody(response: Response, bounds: Bounds): Promise<Uint8Array<ArrayBuffer>> {
   const coding = codingOf(response.headers.get('content-encoding'))
-  if ((declaredLength(response) ?? 0) > bounds.maxBytes) throw tooLarge(bounds.maxBytes)
-  const sent = await collectWithin(bounds, response.body)
+  const { maxBytes, signal } = bounds
+  const sent = await unbroken(collectSent(response, bounds))
   if (coding === 'identity') return sent
-  return collectWithin(bounds, inSlices(sent).pipeThrough(new DecompressionStream(coding)))
+  const plain = inSlices(sent).pipeThrough(new DecompressionStream(coding))
+  return unbroken(collect(plain, maxBytes, tooLarge, signal))
 }
 
-async function collectWithin(
-  { maxBytes, signal }: Bounds,
-  stream: ReadableStream<Uint8Array> | null,
-): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * A body that says its length is read in one go, which spares a stream: runtimes read no more than was said, and end it
+ * with the signal its call was made with.
+ */
+async function collectSent(response: Response, { maxBytes, signal }: Bounds): Promise<Uint8Array<ArrayBuffer>> {
+  const length = declaredLength(response)
+  if (length === undefined) return collect(response.body, maxBytes, tooLarge, signal)
+  if (length > maxBytes) throw tooLarge(maxBytes)
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes)
+  return bytes
+}
+
+async function unbroken<Bytes>(reading: Promise<Bytes>): Promise<Bytes> {
   try {
-    return await collect(stream, maxBytes, tooLarge, signal)
+    return await reading
   } catch (error) {
     if (error instanceof PartFailure) throw error
     throw invalid('the body broke off or could not be decoded')
