@@ -1,15 +1,19 @@
 import type { Clock } from '../core/clock.ts'
-import { type DeathReason, deathsIn, isEndlessCircle, MOST_DEATHS, toDeadLetter } from './dead-letter.ts'
-import { Exchange, type ExchangeDeclaration } from './exchange.ts'
 import { type BrokerLimits, DEFAULT_LIMITS } from './limits.ts'
-import { MemoryBudget } from './memory-budget.ts'
 import { type Message, storedBytesOf } from './message.ts'
 import { ProtocolError } from './protocol-error.ts'
 import { Queue, type QueueDeclaration } from './queue.ts'
-import { assertSame, assertSameSettings } from './queue-settings.ts'
+import { Room } from './room.ts'
+import { Shelf, writeNow } from './shelf.ts'
+import type { BrokerStorage, StoredBroker } from './storage.ts'
+import { type QueueNumber, Topology } from './topology.ts'
+import { Undertaker } from './undertaker.ts'
 
-/** What became of a published message. `refused` means that it is stored nowhere and must not be confirmed. */
-export type PublishOutcome = 'stored' | 'unroutable' | 'refused'
+/**
+ * What became of a published message. `refused` means that it is stored nowhere and must not be confirmed, `pending` that
+ * this is only known once it has been written.
+ */
+export type PublishOutcome = 'stored' | 'pending' | 'unroutable' | 'refused'
 
 /** Numbers for operators. */
 export interface BrokerStats {
@@ -19,215 +23,134 @@ export interface BrokerStats {
   readonly ready: number
   /** Messages delivered and not acknowledged yet. */
   readonly unsettled: number
-  /** Octets held for messages, and for those still arriving. */
-  readonly storedBytes: number
+  /** Octets held in memory for messages, and for those still arriving. */
+  readonly memoryBytes: number
+  /** Octets of messages on the disk. */
+  readonly diskBytes: number
 }
 
 export interface BrokerOptions {
   readonly clock: Clock
   readonly limits?: Partial<BrokerLimits>
+  /** Keeps what is durable; without one everything ends with the broker. */
+  readonly storage?: BrokerStorage | undefined
 }
-
-interface Letter {
-  readonly queue: Queue
-  readonly message: Message
-  readonly reason: DeathReason
-}
-
-const PREDECLARED = ['direct', 'fanout', 'topic'] as const
 
 /**
- * Exchanges, queues and the messages in them, kept in memory. It knows no connections: sessions call it, and queues call
- * their consumers back. Refusals are `ProtocolError`s with the codes RabbitMQ uses.
+ * Exchanges, queues and the messages in them. It knows no connections: sessions call it, and queues call their consumers
+ * back. Refusals are `ProtocolError`s with the codes RabbitMQ uses. Throws when what is stored cannot be read.
  */
 export class Broker {
   readonly clock: Clock
   readonly limits: BrokerLimits
-  readonly budget: MemoryBudget
-  readonly #exchanges = new Map<string, Exchange>()
-  readonly #queues = new Map<string, Queue>()
-  readonly #letters: Letter[] = []
-  #bindings = 0
-  #isDelivering = false
+  readonly room: Room
+  readonly topology: Topology
+  readonly #storage: BrokerStorage | undefined
+  readonly #undertaker: Undertaker
+  #lastNumber = 0
 
-  constructor({ clock, limits }: BrokerOptions) {
+  constructor({ clock, limits, storage }: BrokerOptions) {
     this.clock = clock
     this.limits = { ...DEFAULT_LIMITS, ...limits }
-    this.budget = new MemoryBudget(this.limits.storedBytes)
-    for (const type of PREDECLARED) {
-      const name = `amq.${type}`
-      this.#exchanges.set(name, new Exchange({ name, type, durable: true, autoDelete: false, internal: false }))
-    }
+    this.room = new Room(this.limits)
+    this.#storage = storage
+    this.topology = new Topology({
+      limits: this.limits,
+      storage,
+      createQueue: (declaration, stored) => this.#createQueue(declaration, stored),
+      nextNumber: () => this.#nextNumber(),
+    })
+    this.#undertaker = new Undertaker({ clock, route: (message) => this.topology.route(message) })
+    if (storage === undefined) return
+    storage.onFailure = (failure) => this.room.setFailure(failure)
+    this.#restore(storage.load())
   }
 
   stats(): BrokerStats {
-    const queues = [...this.#queues.values()]
+    const { queues, exchangeCount } = this.topology
     return {
-      exchanges: this.#exchanges.size,
+      exchanges: exchangeCount,
       queues: queues.length,
       ready: queues.reduce((sum, queue) => sum + queue.readyCount, 0),
       unsettled: queues.reduce((sum, queue) => sum + queue.unsettledCount, 0),
-      storedBytes: this.budget.usedBytes,
+      memoryBytes: this.room.memory.usedBytes,
+      diskBytes: this.room.disk.usedBytes,
     }
   }
 
-  /** The exchange of that name, or 404 NOT_FOUND. */
-  exchange(name: string): Exchange {
-    const exchange = this.#exchanges.get(name)
-    if (exchange === undefined) throw new ProtocolError(404, `no exchange '${name}' in vhost '/'`)
-    return exchange
-  }
-
-  /** Creates an exchange, or makes sure that the one there is the same. */
-  declareExchange(declaration: ExchangeDeclaration): void {
-    const { name } = declaration
-    const current = this.#exchanges.get(name)?.declaration
-    if (current !== undefined) {
-      const what = `exchange '${name}'`
-      assertSame(what, 'type', current.type, declaration.type)
-      assertSame(what, 'durable', current.durable, declaration.durable)
-      assertSame(what, 'auto_delete', current.autoDelete, declaration.autoDelete)
-      assertSame(what, 'internal', current.internal, declaration.internal)
-      return
+  /**
+   * Stores a message in every queue its exchange routes it to: in all of them or, when one is full, in none. For
+   * `pending`, `written` is called later, with the reason when the message could not be stored.
+   */
+  publish(message: Message, written: (failure: Error | undefined) => void): PublishOutcome {
+    if (message.exchange !== '' && this.topology.exchange(message.exchange).declaration.internal) {
+      throw new ProtocolError(403, `cannot publish to internal exchange '${message.exchange}' in vhost '/'`)
     }
-    if (name.startsWith('amq.')) throw new ProtocolError(403, `exchange name '${name}' has the reserved prefix 'amq.'`)
-    this.#assertRoom('exchanges', this.#exchanges.size)
-    this.#exchanges.set(name, new Exchange(declaration))
-  }
-
-  /** Deletes an exchange with its bindings; one that is not there is no mistake. */
-  deleteExchange(name: string, { ifUnused }: { readonly ifUnused: boolean }): void {
-    if (name.startsWith('amq.')) throw new ProtocolError(403, `exchange '${name}' in vhost '/' cannot be deleted`)
-    const exchange = this.#exchanges.get(name)
-    if (exchange === undefined) return
-    if (ifUnused && exchange.hasBindings) throw new ProtocolError(406, `exchange '${name}' in vhost '/' in use`)
-    this.#bindings -= exchange.bindingCount()
-    this.#exchanges.delete(name)
-  }
-
-  /** The queue of that name: 404 NOT_FOUND without one, 405 RESOURCE_LOCKED when another connection owns it. */
-  queue(name: string, caller: object): Queue {
-    const queue = this.#queues.get(name)
-    if (queue === undefined) throw new ProtocolError(404, `no queue '${name}' in vhost '/'`)
-    const { owner } = queue.declaration
-    if (owner !== undefined && owner !== caller) {
-      throw new ProtocolError(405, `cannot obtain exclusive access to locked queue '${name}' in vhost '/'`)
+    const queues = this.topology.route(message)
+    if (queues.length === 0) return 'unroutable'
+    const bytes = storedBytesOf(message)
+    const keeping = queues.filter((queue) => queue.keeps(message)).length
+    if (!this.room.memory.fits(bytes * queues.length) || !this.room.disk.fits(bytes * keeping)) {
+      this.room.refused()
+      return 'refused'
     }
-    return queue
-  }
-
-  hasQueue(name: string): boolean {
-    return this.#queues.has(name)
-  }
-
-  /** Creates a queue, or makes sure that the one there is the same. */
-  declareQueue(declaration: QueueDeclaration, caller: object): Queue {
-    const { name, settings } = declaration
-    if (this.#queues.has(name)) {
-      const queue = this.queue(name, caller)
-      const current = queue.declaration
-      const what = `queue '${name}'`
-      assertSame(what, 'durable', current.durable, declaration.durable)
-      assertSame(what, 'auto_delete', current.autoDelete, declaration.autoDelete)
-      assertSame(what, 'exclusive', current.owner !== undefined, declaration.owner !== undefined)
-      assertSameSettings(name, current.settings, settings)
-      return queue
-    }
-    this.#assertRoom('queues', this.#queues.size)
-    const queue = new Queue(declaration, {
-      clock: this.clock,
-      budget: this.budget,
-      deadLetter: (from, message, reason) => this.#deadLetter({ queue: from, message, reason }),
-      unused: (unused) => this.deleteQueue(unused),
+    if (keeping > 0 && this.#storage?.failure !== undefined) return 'refused'
+    if (!queues.every((queue) => queue.accepts)) return 'refused'
+    const entries = queues.map((queue) => ({ queue, entry: queue.enqueue(message) }))
+    if (keeping === 0) return 'stored'
+    this.#storage?.whenWritten((failure) => {
+      if (failure !== undefined) for (const { queue, entry } of entries) queue.withdraw(entry)
+      written(failure)
     })
-    this.#queues.set(name, queue)
-    return queue
+    return 'pending'
+  }
+
+  /** Discards the ready messages of a queue and returns how many there were. */
+  purge(queue: Queue): number {
+    const count = queue.purge()
+    writeNow(this.#storage)
+    return count
   }
 
   /** Deletes a queue with its messages and bindings; returns how many messages were ready. */
   deleteQueue(queue: Queue): number {
-    if (this.#queues.get(queue.name) !== queue) return 0
-    this.#queues.delete(queue.name)
-    for (const exchange of this.#exchanges.values()) {
-      const removed = exchange.forget(queue.name)
-      this.#bindings -= removed
-      if (removed > 0) this.#deleteIfUnused(exchange)
+    const count = this.topology.deleteQueue(queue)
+    writeNow(this.#storage)
+    return count
+  }
+
+  /** Stops its timers and writes what is noted. To be called when no connection is left. */
+  end(): void {
+    this.#undertaker.end()
+    for (const queue of this.topology.queues) queue.end()
+    writeNow(this.#storage)
+  }
+
+  #createQueue(declaration: QueueDeclaration, stored: QueueNumber | undefined): Queue {
+    const storage = this.#storage
+    const keepsAll = declaration.settings['x-queue-type'] === 'quorum'
+    const place = stored === undefined || storage === undefined ? undefined : { storage, keepsAll, ...stored }
+    return new Queue(declaration, {
+      clock: this.clock,
+      shelf: new Shelf(this.room, () => this.#nextNumber(), place),
+      bury: (queue, entry, reason) => this.#undertaker.bury(queue, entry, reason),
+      unused: (queue) => this.topology.deleteQueue(queue),
+    })
+  }
+
+  #restore(stored: StoredBroker): void {
+    for (const { id, deliveredTo } of stored.queues) this.#lastNumber = Math.max(this.#lastNumber, id, deliveredTo)
+    const queues = this.topology.restore(stored)
+    for (const entry of stored.messages) {
+      this.#lastNumber = Math.max(this.#lastNumber, entry.position)
+      queues.get(entry.queue)?.restore(entry)
     }
-    return queue.delete()
+    // What expired while nobody was there dies now, when all queues have their messages.
+    for (const queue of queues.values()) queue.dispatch()
   }
 
-  /** Deletes the exclusive queues of a connection that is gone. */
-  releaseOwner(owner: object): void {
-    for (const queue of [...this.#queues.values()]) {
-      if (queue.declaration.owner === owner) this.deleteQueue(queue)
-    }
-  }
-
-  bind(queue: Queue, exchangeName: string, routingKey: string): void {
-    const exchange = this.exchange(exchangeName)
-    this.#assertRoom('bindings', this.#bindings)
-    if (exchange.bind(queue.name, routingKey)) this.#bindings += 1
-  }
-
-  /** Removes a binding; one that is not there is no mistake. */
-  unbind(queue: string, exchangeName: string, routingKey: string): void {
-    const exchange = this.#exchanges.get(exchangeName)
-    if (!exchange?.unbind(queue, routingKey)) return
-    this.#bindings -= 1
-    this.#deleteIfUnused(exchange)
-  }
-
-  /** Stores a message in every queue its exchange routes it to: in all of them or, when one is full, in none. */
-  publish(message: Message): PublishOutcome {
-    if (message.exchange !== '' && this.exchange(message.exchange).declaration.internal) {
-      throw new ProtocolError(403, `cannot publish to internal exchange '${message.exchange}' in vhost '/'`)
-    }
-    const queues = this.#route(message)
-    if (queues.length === 0) return 'unroutable'
-    if (!this.budget.fits(storedBytesOf(message) * queues.length)) return 'refused'
-    if (!queues.every((queue) => queue.accepts)) return 'refused'
-    for (const queue of queues) queue.enqueue(message)
-    return 'stored'
-  }
-
-  #route({ exchange, routingKey }: Message): Queue[] {
-    const names = exchange === '' ? [routingKey] : (this.#exchanges.get(exchange)?.route(routingKey) ?? [])
-    return [...names].flatMap((name) => this.#queues.get(name) ?? [])
-  }
-
-  /** Dead letters are delivered one after the other, never from within each other, so that a long chain costs no stack. */
-  #deadLetter(letter: Letter): void {
-    if (letter.queue.declaration.settings['x-dead-letter-exchange'] === undefined) return
-    this.#letters.push(letter)
-    if (this.#isDelivering) return
-    this.#isDelivering = true
-    try {
-      for (let next = this.#letters.shift(); next !== undefined; next = this.#letters.shift()) this.#deliver(next)
-    } finally {
-      this.#isDelivering = false
-    }
-  }
-
-  /** A dead letter takes the room its message just left, so the memory limit does not stop it. */
-  #deliver({ queue, message, reason }: Letter): void {
-    const { 'x-dead-letter-exchange': exchange = '', 'x-dead-letter-routing-key': routingKey = message.routingKey } =
-      queue.declaration.settings
-    const death = { queue: queue.name, reason, at: this.clock.now() }
-    const letter = toDeadLetter(message, death, { exchange, routingKey })
-    const deaths = deathsIn(letter)
-    if (deaths.length > MOST_DEATHS) return
-    for (const target of this.#route(letter)) {
-      if (reason === 'rejected' || !isEndlessCircle(target.name, deaths)) target.enqueue(letter)
-    }
-  }
-
-  #deleteIfUnused(exchange: Exchange): void {
-    const { name, autoDelete } = exchange.declaration
-    if (autoDelete && !exchange.hasBindings) this.#exchanges.delete(name)
-  }
-
-  #assertRoom(what: 'exchanges' | 'queues' | 'bindings', count: number): void {
-    const limit = this.limits[what]
-    if (count >= limit) throw new ProtocolError(506, `the embedded broker keeps at most ${limit} ${what}: delete some`)
+  #nextNumber(): number {
+    this.#lastNumber += 1
+    return this.#lastNumber
   }
 }

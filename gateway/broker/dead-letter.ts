@@ -45,6 +45,7 @@ export function toDeadLetter(message: Message, death: Death, address: DeadLetter
     properties: writeProperties({ ...kept, headers }),
     body: message.body,
     expirationMs: undefined,
+    isPersistent: message.isPersistent,
   }
 }
 

@@ -6,7 +6,7 @@ export type ExchangeType = 'direct' | 'fanout' | 'topic'
 export interface ExchangeDeclaration {
   readonly name: string
   readonly type: ExchangeType
-  /** Kept and compared. Nothing survives a restart in this version. */
+  /** Whether it outlives the broker, when the broker has a storage. */
   readonly durable: boolean
   readonly autoDelete: boolean
   /** Only dead letters may enter it, no publisher. */

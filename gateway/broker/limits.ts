@@ -1,7 +1,9 @@
 /** What clients may make the broker hold. Everything beyond is refused, never dropped in silence. */
 export interface BrokerLimits {
-  /** Octets of all stored messages together, counted once for every queue a message is in. Default 64 MiB. */
-  readonly storedBytes: number
+  /** Octets of messages in memory, and of what is known of those on the disk; once for every queue. Default 64 MiB. */
+  readonly memoryBytes: number
+  /** Octets of messages on the disk, once for every queue. Default 1 GiB. */
+  readonly diskBytes: number
   /** Octets of one message's body. Default 16 MiB. */
   readonly messageBytes: number
   /** Open connections. Default 256. */
@@ -21,7 +23,8 @@ export interface BrokerLimits {
 }
 
 export const DEFAULT_LIMITS: BrokerLimits = {
-  storedBytes: 64 * 1_048_576,
+  memoryBytes: 64 * 1_048_576,
+  diskBytes: 1_024 * 1_048_576,
   messageBytes: 16 * 1_048_576,
   connections: 256,
   channels: 255,

@@ -11,14 +11,21 @@ export interface Message {
   readonly body: Uint8Array
   /** The message's own time to live; undefined when it has none. */
   readonly expirationMs: number | undefined
+  /** Whether its publisher wants it to outlive the broker: `delivery-mode` 2. */
+  readonly isPersistent: boolean
 }
 
 /** What a message costs beside its octets: objects, map entries, array slots. An estimate on the safe side. */
-const BOOKKEEPING_BYTES = 512
+export const BOOKKEEPING_BYTES = 512
+
+/** Octets of a message's own. */
+export function contentBytesOf(message: Message): number {
+  return message.body.length + message.properties.length
+}
 
 /** Octets one message counts for in one queue. */
 export function storedBytesOf(message: Message): number {
-  return message.body.length + message.properties.length + BOOKKEEPING_BYTES
+  return contentBytesOf(message) + BOOKKEEPING_BYTES
 }
 
 /** The longest time to live RabbitMQ takes, too: just under 50 days. */
@@ -36,11 +43,16 @@ export function expirationMsOf({ expiration }: BasicProperties): number | undefi
 
 /** A message's place in one queue. */
 export interface Entry {
-  readonly message: Message
-  /** Grows from message to message; decides where a requeued one belongs. */
+  /** Undefined while it is only on the disk: ask the queue's `messageOf`. */
+  message: Message | undefined
+  /** Grows from message to message over all queues; decides where a requeued one belongs. */
   readonly position: number
+  readonly contentBytes: number
+  /** Milliseconds since the Unix epoch, whole. */
   readonly expiresAt: number | undefined
   redelivered: boolean
   /** How often it came back without being settled. */
   returns: number
+  /** Where it is: `noted` is on its way to the disk, `gone` has left the queue. */
+  kept: 'memory' | 'noted' | 'disk' | 'gone'
 }

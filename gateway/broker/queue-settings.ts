@@ -8,9 +8,27 @@ export interface QueueSettings {
   readonly 'x-message-ttl': number | undefined
   readonly 'x-dead-letter-exchange': string | undefined
   readonly 'x-dead-letter-routing-key': string | undefined
+  /** `at-least-once` keeps a dead message where it died until every queue its dead letter goes to has taken it. */
+  readonly 'x-dead-letter-strategy': 'at-most-once' | 'at-least-once' | undefined
   readonly 'x-max-length': number | undefined
   readonly 'x-overflow': 'drop-head' | 'reject-publish'
   readonly 'x-delivery-limit': number | undefined
+}
+
+const ABSENT: QueueSettings = {
+  'x-queue-type': 'classic',
+  'x-message-ttl': undefined,
+  'x-dead-letter-exchange': undefined,
+  'x-dead-letter-routing-key': undefined,
+  'x-dead-letter-strategy': undefined,
+  'x-max-length': undefined,
+  'x-overflow': 'drop-head',
+  'x-delivery-limit': undefined,
+}
+
+/** Settings that were written as JSON, which leaves out what is undefined. */
+export function restoreQueueSettings(stored: Partial<QueueSettings>): QueueSettings {
+  return { ...ABSENT, ...stored }
 }
 
 /** Arguments that change what happens to messages and that this broker does not know how to honour. */
@@ -30,6 +48,9 @@ export function readQueueSettings(queue: string, table: FieldTable): QueueSettin
     'x-message-ttl': count(queue, table, 'x-message-ttl', LONGEST_TTL_MS),
     'x-dead-letter-exchange': text(queue, table, 'x-dead-letter-exchange'),
     'x-dead-letter-routing-key': text(queue, table, 'x-dead-letter-routing-key'),
+    'x-dead-letter-strategy': table.has('x-dead-letter-strategy')
+      ? oneOf(queue, table, 'x-dead-letter-strategy', ['at-most-once', 'at-least-once'])
+      : undefined,
     'x-max-length': count(queue, table, 'x-max-length', Number.MAX_SAFE_INTEGER),
     'x-overflow': oneOf(queue, table, 'x-overflow', ['drop-head', 'reject-publish']),
     'x-delivery-limit': count(queue, table, 'x-delivery-limit', Number.MAX_SAFE_INTEGER),
@@ -37,10 +58,17 @@ export function readQueueSettings(queue: string, table: FieldTable): QueueSettin
   if (settings['x-dead-letter-routing-key'] !== undefined && settings['x-dead-letter-exchange'] === undefined) {
     throw invalid(queue, 'x-dead-letter-routing-key', 'needs x-dead-letter-exchange beside it')
   }
-  if (settings['x-delivery-limit'] !== undefined && settings['x-queue-type'] !== 'quorum') {
-    throw invalid(queue, 'x-delivery-limit', 'needs x-queue-type "quorum" beside it')
+  for (const name of ['x-delivery-limit', 'x-dead-letter-strategy'] as const) {
+    if (settings[name] !== undefined && settings['x-queue-type'] !== 'quorum') {
+      throw invalid(queue, name, 'needs x-queue-type "quorum" beside it')
+    }
   }
   return settings
+}
+
+/** Whether dead letters wait in the queue until they are taken; as in RabbitMQ, only beside `reject-publish`. */
+export function deadLettersAtLeastOnce(settings: QueueSettings): boolean {
+  return settings['x-dead-letter-strategy'] === 'at-least-once' && settings['x-overflow'] === 'reject-publish'
 }
 
 /** Throws 406 PRECONDITION_FAILED, naming the argument, when a queue is declared again with other settings. */

@@ -1,27 +1,19 @@
 import type { Clock } from '../core/clock.ts'
 import { Alarm } from './alarm.ts'
 import type { Content } from './codec/frames.ts'
+import { ConsumerLine, type QueueConsumer } from './consumer-line.ts'
 import type { DeathReason } from './dead-letter.ts'
 import { withDeliveryCount } from './delivery-count.ts'
-import type { MemoryBudget } from './memory-budget.ts'
-import { type Entry, type Message, storedBytesOf } from './message.ts'
+import type { Entry, Message } from './message.ts'
 import type { QueueSettings } from './queue-settings.ts'
 import { ReadyList } from './ready-list.ts'
-
-/** Who takes messages from a queue. */
-export interface QueueConsumer {
-  /** Whether it may be given one more message now. */
-  readonly canTake: boolean
-  readonly exclusive: boolean
-  deliver(queue: Queue, entry: Entry): void
-  /** The queue is gone; nothing more will come. */
-  cancelled(): void
-}
+import type { Shelf } from './shelf.ts'
+import type { StoredEntry } from './storage.ts'
 
 /** What a queue is declared as; declaring it again must say the same. */
 export interface QueueDeclaration {
   readonly name: string
-  /** Kept and compared. Nothing survives a restart in this version. */
+  /** Whether it outlives the broker, with its persistent messages, when the broker has a storage. */
   readonly durable: boolean
   /** Deleted with its last consumer. */
   readonly autoDelete: boolean
@@ -33,8 +25,9 @@ export interface QueueDeclaration {
 /** What a queue needs from the broker it is in. */
 export interface QueueHost {
   readonly clock: Clock
-  readonly budget: MemoryBudget
-  deadLetter(queue: Queue, message: Message, reason: DeathReason): void
+  readonly shelf: Shelf
+  /** A message died: sees to its dead letter, then to `forget`. */
+  bury(queue: Queue, entry: Entry, reason: DeathReason): void
   /** An auto-delete queue has lost its last consumer. */
   unused(queue: Queue): void
 }
@@ -44,9 +37,10 @@ export class Queue {
   readonly declaration: QueueDeclaration
   readonly #host: QueueHost
   readonly #ready = new ReadyList()
-  readonly #consumers: QueueConsumer[] = []
+  readonly #consumers = new ConsumerLine()
   readonly #expiry: Alarm
-  #lastPosition = 0
+  /** Died here and kept until their dead letters find a place. */
+  heldCount = 0
   #unsettled = 0
   #deleted = false
 
@@ -78,42 +72,53 @@ export class Queue {
   }
 
   get hasExclusiveConsumer(): boolean {
-    return this.#consumers.some((consumer) => consumer.exclusive)
+    return this.#consumers.hasExclusive
   }
 
   /** Whether a message can be taken: false only for a full queue that refuses instead of dropping its oldest. */
   get accepts(): boolean {
     const { 'x-max-length': most, 'x-overflow': overflow } = this.declaration.settings
-    return most === undefined || overflow === 'drop-head' || this.#ready.length < most
+    return most === undefined || overflow === 'drop-head' || this.#ready.length + this.heldCount < most
   }
 
-  enqueue(message: Message): void {
-    this.#host.budget.take(storedBytesOf(message))
-    this.#lastPosition += 1
+  /** Whether a restart of the broker leaves such a message in the queue. */
+  keeps(message: Message): boolean {
+    return this.#host.shelf.keeps(message)
+  }
+
+  enqueue(message: Message): Entry {
     const ttlMs = Math.min(message.expirationMs ?? Infinity, this.declaration.settings['x-message-ttl'] ?? Infinity)
-    const entry: Entry = {
-      message,
-      position: this.#lastPosition,
-      expiresAt: ttlMs === Infinity ? undefined : this.#host.clock.now() + ttlMs,
-      redelivered: false,
-      returns: 0,
-    }
+    const expiresAt = ttlMs === Infinity ? undefined : this.#host.clock.now() + ttlMs
+    const entry = this.#host.shelf.put(message, expiresAt)
     // A time to live of zero means "now or never": a consumer that waits gets it, the clock is not asked.
-    const consumer = this.#ready.length === 0 ? this.#nextConsumer() : undefined
+    const consumer = this.#ready.length === 0 ? this.#consumers.next() : undefined
     if (consumer !== undefined) {
       this.#deliver(consumer, entry)
-      return
+      return entry
     }
     this.#ready.append(entry)
     this.#dropOverflow()
     this.dispatch()
+    return entry
+  }
+
+  /** Puts back, in order, what an earlier broker has left. */
+  restore(stored: StoredEntry): void {
+    this.#ready.append(this.#host.shelf.restore(stored))
+  }
+
+  /** The disk does not take a message: it is gone unless it has been delivered, and then nothing outlives the broker. */
+  withdraw(entry: Entry): void {
+    if (this.#ready.remove(entry)) this.forget(entry)
+    else this.#host.shelf.withdraw(entry)
+    this.#watchExpiry()
   }
 
   /** Gives ready messages to consumers that can take them, each in turn. Call it whenever either may have become true. */
   dispatch(): void {
     this.#expire()
     while (this.#ready.length > 0) {
-      const consumer = this.#nextConsumer()
+      const consumer = this.#consumers.next()
       if (consumer === undefined) break
       const entry = this.#ready.takeFirst()
       if (entry !== undefined) this.#deliver(consumer, entry)
@@ -126,21 +131,25 @@ export class Queue {
   takeFirst(): Entry | undefined {
     this.#expire()
     const entry = this.#ready.takeFirst()
-    if (entry !== undefined) this.#unsettled += 1
+    if (entry !== undefined) this.#handOut(entry)
     this.#watchExpiry()
     return entry
   }
 
+  /** The message of an entry, from the disk if need be. */
+  messageOf(entry: Entry): Message {
+    return this.#host.shelf.messageOf(entry)
+  }
+
   /** What a consumer gets to see of an entry: from a quorum queue that includes how often it came back. */
-  contentOf(entry: Entry): Content {
-    const { message, returns } = entry
+  contentOf({ returns }: Entry, message: Message): Content {
     const counts = this.declaration.settings['x-queue-type'] === 'quorum' && returns > 0
     return counts ? { body: message.body, properties: withDeliveryCount(message.properties, returns) } : message
   }
 
   acknowledge(entry: Entry): void {
     this.#unsettled -= 1
-    this.#forget(entry)
+    this.forget(entry)
   }
 
   reject(entry: Entry): void {
@@ -153,9 +162,8 @@ export class Queue {
     const limit = this.declaration.settings['x-delivery-limit'] ?? Infinity
     for (const entry of entries) {
       this.#unsettled -= 1
-      entry.redelivered = true
-      entry.returns += 1
-      if (this.#deleted) this.#forget(entry)
+      this.#host.shelf.cameBack(entry)
+      if (this.#deleted) this.forget(entry)
       else if (entry.returns > limit) this.#die(entry, 'delivery_limit')
       else this.#ready.putBack(entry)
     }
@@ -164,21 +172,19 @@ export class Queue {
   }
 
   addConsumer(consumer: QueueConsumer): void {
-    this.#consumers.push(consumer)
+    this.#consumers.add(consumer)
     this.dispatch()
   }
 
   removeConsumer(consumer: QueueConsumer): void {
-    const index = this.#consumers.indexOf(consumer)
-    if (index < 0) return
-    this.#consumers.splice(index, 1)
+    if (!this.#consumers.remove(consumer)) return
     if (this.declaration.autoDelete && this.#consumers.length === 0) this.#host.unused(this)
   }
 
   /** Discards all ready messages and returns how many there were. */
   purge(): number {
     const entries = this.#ready.takeAll()
-    for (const entry of entries) this.#forget(entry)
+    for (const entry of entries) this.forget(entry)
     this.#watchExpiry()
     return entries.length
   }
@@ -187,22 +193,29 @@ export class Queue {
   delete(): number {
     this.#deleted = true
     const count = this.purge()
-    for (const consumer of this.#consumers.splice(0)) consumer.cancelled()
+    for (const consumer of this.#consumers.takeAll()) consumer.cancelled()
     return count
   }
 
+  /** The broker ends and the queue with it, or until the next one opens the same storage. */
+  end(): void {
+    this.#expiry.set(undefined)
+    this.#host.shelf.end()
+  }
+
+  /** An entry is done with. */
+  forget(entry: Entry): void {
+    this.#host.shelf.forget(entry)
+  }
+
   #deliver(consumer: QueueConsumer, entry: Entry): void {
-    this.#unsettled += 1
+    this.#handOut(entry)
     consumer.deliver(this, entry)
   }
 
-  /** The consumer whose turn it is; it goes to the end of the line. */
-  #nextConsumer(): QueueConsumer | undefined {
-    const index = this.#consumers.findIndex((consumer) => consumer.canTake)
-    if (index < 0) return undefined
-    const [consumer] = this.#consumers.splice(index, 1)
-    if (consumer !== undefined) this.#consumers.push(consumer)
-    return consumer
+  #handOut(entry: Entry): void {
+    this.#unsettled += 1
+    this.#host.shelf.handOut(entry)
   }
 
   #dropOverflow(): void {
@@ -227,12 +240,8 @@ export class Queue {
   }
 
   #die(entry: Entry, reason: DeathReason): void {
-    this.#forget(entry)
-    if (!this.#deleted) this.#host.deadLetter(this, entry.message, reason)
-  }
-
-  #forget(entry: Entry): void {
-    this.#host.budget.release(storedBytesOf(entry.message))
+    if (this.#deleted) this.forget(entry)
+    else this.#host.bury(this, entry, reason)
   }
 }
 

@@ -39,6 +39,14 @@ export class ReadyList {
     }
   }
 
+  /** Takes one entry out wherever it is; returns whether it was there. */
+  remove(entry: Entry): boolean {
+    const place = this.#placeOf(entry.position)
+    if (this.#entries[place] !== entry) return false
+    this.#entries.splice(place, 1)
+    return true
+  }
+
   /** Empties the list and returns what was in it. */
   takeAll(): Entry[] {
     const entries = this.#entries.slice(this.#head).filter((entry) => entry !== undefined)

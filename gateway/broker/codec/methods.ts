@@ -38,6 +38,8 @@ export const METHODS = {
   'connection.open-ok': { id: [10, 41], arguments: { reserved1: 'shortString' } },
   'connection.close': { id: [10, 50], arguments: CLOSE },
   'connection.close-ok': { id: [10, 51], arguments: NOTHING },
+  'connection.blocked': { id: [10, 60], arguments: { reason: 'shortString' } },
+  'connection.unblocked': { id: [10, 61], arguments: NOTHING },
 
   'channel.open': { id: [20, 10], arguments: { reserved1: 'shortString' } },
   'channel.open-ok': { id: [20, 11], arguments: { reserved1: 'longString' } },

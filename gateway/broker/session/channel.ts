@@ -106,7 +106,7 @@ export class Channel implements ConsumerHost {
   /** Stops all deliveries and returns what was delivered and not settled to its queues. */
   end(): void {
     this.#isOpen = false
-    this.#publisher.abandon()
+    this.#publisher.end()
     for (const consumer of this.#consumers.values()) consumer.queue.removeConsumer(consumer)
     this.#consumers.clear()
     requeue(this.#unsettled.takeAll())
@@ -114,11 +114,12 @@ export class Channel implements ConsumerHost {
 
   deliverTo(consumer: Consumer, entry: Entry): void {
     const { queue, tag: consumerTag, noAck } = consumer
-    const { message, redelivered } = entry
+    const { redelivered } = entry
+    const message = queue.messageOf(entry)
     const { exchange, routingKey } = message
     const deliveryTag = noAck ? this.#unsettled.nextTag() : this.#unsettled.add({ entry, queue, consumer })
     const values = { consumerTag, deliveryTag, redelivered, exchange, routingKey }
-    this.#host.sendContent(this.#id, 'basic.deliver', values, queue.contentOf(entry))
+    this.#host.sendContent(this.#id, 'basic.deliver', values, queue.contentOf(entry, message))
     if (noAck) queue.acknowledge(entry)
   }
 
@@ -160,12 +161,13 @@ export class Channel implements ConsumerHost {
       this.#reply('basic.get-empty', {})
       return
     }
-    const { message, redelivered } = entry
+    const { redelivered } = entry
+    const message = queue.messageOf(entry)
     const { exchange, routingKey } = message
     const delivery = { entry, queue, consumer: undefined }
     const deliveryTag = values.noAck ? this.#unsettled.nextTag() : this.#unsettled.add(delivery)
     const got = { deliveryTag, redelivered, exchange, routingKey, messageCount: queue.readyCount }
-    this.#host.sendContent(this.#id, 'basic.get-ok', got, queue.contentOf(entry))
+    this.#host.sendContent(this.#id, 'basic.get-ok', got, queue.contentOf(entry, message))
     if (values.noAck) queue.acknowledge(entry)
   }
 

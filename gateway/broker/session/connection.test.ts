@@ -321,7 +321,7 @@ describe('back-pressure', () => {
     client.wire.isSlow = false
     client.wire.bufferedBytes = 0
     client.connection.drained()
-    expect(broker.stats()).toMatchObject({ ready: 0, unsettled: 0, storedBytes: 0 })
+    expect(broker.stats()).toMatchObject({ ready: 0, unsettled: 0, memoryBytes: 0 })
   })
 
   test('stops listening to a client that asks faster than it reads the answers', () => {
@@ -348,7 +348,7 @@ describe('back-pressure', () => {
 
 describe('memory limit', () => {
   test('nacks what does not fit when confirms are on, keeps what it has, and takes more when there is room', () => {
-    const { client, broker } = createScene({ storedBytes: 10_000 })
+    const { client, broker } = createScene({ memoryBytes: 10_000 })
     client.open()
     client.declare('q')
     client.send(1, 'confirm.select', { noWait: true })
@@ -365,7 +365,7 @@ describe('memory limit', () => {
   })
 
   test('ends the connection with 506 when nobody would hear a nack', () => {
-    const { client } = createScene({ storedBytes: 1_000 })
+    const { client } = createScene({ memoryBytes: 1_000 })
     client.open()
     client.declare('q')
     client.publish('q', 'x'.repeat(2_000))
@@ -373,7 +373,7 @@ describe('memory limit', () => {
   })
 
   test('counts half-sent messages and gives their room back when their client leaves', () => {
-    const { client, broker } = createScene({ storedBytes: 10_000 })
+    const { client, broker } = createScene({ memoryBytes: 10_000 })
     client.open()
     const values = { exchange: '', routingKey: 'q', mandatory: false, immediate: false }
     const frames = contentFrames(
@@ -383,9 +383,9 @@ describe('memory limit', () => {
       content('x'.repeat(8_000)),
     )
     client.connection.receive(frames.subarray(0, frames.length - 5_000))
-    expect(broker.stats().storedBytes).toBe(8_000)
+    expect(broker.stats().memoryBytes).toBe(8_000)
     client.connection.lost()
-    expect(broker.stats().storedBytes).toBe(0)
+    expect(broker.stats().memoryBytes).toBe(0)
   })
 
   test('refuses one message that is too large with 406 on its channel', () => {

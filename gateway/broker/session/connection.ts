@@ -4,11 +4,14 @@ import { type Content, contentFrames, type Frame, FrameReader, HEARTBEAT_FRAME, 
 import { readMethod } from '../codec/method-codec.ts'
 import type { Method, MethodArguments, MethodName } from '../codec/methods.ts'
 import { ProtocolError } from '../protocol-error.ts'
+import { BackPressure } from './back-pressure.ts'
 import type { ChannelHost } from './channel-host.ts'
 import { Channels } from './channels.ts'
 import {
   agree,
   assertMechanism,
+  assertVirtualHost,
+  beginsAsProtocolHeader,
   isCapable,
   PROTOCOL_HEADER,
   startArguments,
@@ -16,7 +19,8 @@ import {
   tuneArguments,
 } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { DELIVERIES_PAUSE_BYTES, READING_PAUSE_BYTES, type Wire } from './wire.ts'
+import { PublishPause } from './publish-pause.ts'
+import type { Wire } from './wire.ts'
 
 type State = 'header' | 'start-ok' | 'tune-ok' | 'open' | 'running' | 'closing' | 'closed'
 
@@ -37,25 +41,24 @@ export class Connection implements ChannelHost {
   readonly #log: Logger
   readonly #reader = new FrameReader()
   readonly #channels: Channels
+  readonly #pressure: BackPressure
   #state: State = 'header'
   #heartbeat: Heartbeat | undefined
   #cancelDeadline: () => void
-  #isPaused = false
-  #holdsBack = false
   #understandsCancel = false
+  #pause: PublishPause | undefined
 
   constructor({ wire, broker, log }: ConnectionOptions) {
     this.broker = broker
     this.#wire = wire
     this.#log = log
     this.#channels = new Channels(this)
+    this.#pressure = new BackPressure(wire)
     this.#cancelDeadline = this.#deadline('Broker handshake timed out')
   }
 
   get takesDeliveries(): boolean {
-    const hasRoom = this.#wire.bufferedBytes < DELIVERIES_PAUSE_BYTES
-    this.#holdsBack ||= !hasRoom
-    return this.#state === 'running' && hasRoom
+    return this.#pressure.hasRoomForDeliveries() && this.#state === 'running'
   }
 
   get understandsCancel(): boolean {
@@ -77,14 +80,8 @@ export class Connection implements ChannelHost {
   /** Everything buffered has left: goes on with what was held back. */
   drained(): void {
     if (this.#state === 'closed') return
-    if (this.#isPaused) {
-      this.#isPaused = false
-      this.#wire.resume()
-      this.#process()
-    }
-    if (!this.#holdsBack) return
-    this.#holdsBack = false
-    this.#channels.dispatch()
+    if (this.#pressure.resumeReading()) this.#process()
+    if (this.#pressure.resumeDeliveries()) this.#channels.dispatch()
   }
 
   /** The connection is gone: what was not settled goes back to its queues, exclusive queues are deleted. */
@@ -99,6 +96,14 @@ export class Connection implements ChannelHost {
     if (this.#state === 'closed') return
     if (this.#state === 'running') this.#sendClose(new ProtocolError(320, 'the broker is shutting down'))
     this.#finish()
+  }
+
+  publishes(): void {
+    this.#pause?.begin()
+  }
+
+  fail(error: ProtocolError): void {
+    if (this.#state === 'running') this.#fail(error)
   }
 
   send<Name extends MethodName>(channel: number, name: Name, values: MethodArguments<Name>): void {
@@ -119,12 +124,11 @@ export class Connection implements ChannelHost {
   #process(): void {
     try {
       if (this.#state === 'header' && !this.#takeHeader()) return
-      while (this.#state !== 'closed' && !this.#isPaused) {
+      while (this.#state !== 'closed' && !this.#pressure.isReadingPaused) {
         const frame = this.#reader.next()
         if (frame === undefined) break
         this.#handle(frame)
-        this.#isPaused = this.#wire.bufferedBytes >= READING_PAUSE_BYTES
-        if (this.#isPaused) this.#wire.pause()
+        this.#pressure.review()
       }
     } catch (error) {
       this.#fail(error)
@@ -133,8 +137,7 @@ export class Connection implements ChannelHost {
   }
 
   #takeHeader(): boolean {
-    const begun = this.#reader.peek().subarray(0, PROTOCOL_HEADER.length)
-    if (!begun.every((octet, index) => octet === PROTOCOL_HEADER[index])) {
+    if (!beginsAsProtocolHeader(this.#reader.peek())) {
       this.#log.warn('Broker client speaks another protocol')
       this.#wire.send(PROTOCOL_HEADER)
       this.#finish()
@@ -166,7 +169,8 @@ export class Connection implements ChannelHost {
       if (method.name === 'connection.close-ok') this.#finish()
     } else if (method.name === 'connection.start-ok' && this.#state === 'start-ok') {
       assertMechanism(method.arguments)
-      this.#understandsCancel = isCapable(method.arguments.clientProperties, 'consumer_cancel_notify')
+      this.#understandsCancel = isCapable(method.arguments, 'consumer_cancel_notify')
+      if (isCapable(method.arguments, 'connection.blocked')) this.#pause = new PublishPause(this)
       this.#state = 'tune-ok'
       this.send(0, 'connection.tune', tuneArguments(this.broker.limits.channels))
     } else if (method.name === 'connection.tune-ok' && this.#state === 'tune-ok') {
@@ -191,9 +195,7 @@ export class Connection implements ChannelHost {
   }
 
   #open(virtualHost: string): void {
-    if (virtualHost !== '/') {
-      throw new ProtocolError(530, `vhost ${virtualHost} not found: the embedded broker has only '/'`)
-    }
+    assertVirtualHost(virtualHost)
     this.#cancelDeadline()
     this.#state = 'running'
     this.send(0, 'connection.open-ok', {})
@@ -243,7 +245,8 @@ export class Connection implements ChannelHost {
   #release(): void {
     this.#cancelDeadline()
     this.#heartbeat?.stop()
+    this.#pause?.end()
     this.#channels.release()
-    this.broker.releaseOwner(this)
+    this.broker.topology.releaseOwner(this)
   }
 }

@@ -1,5 +1,6 @@
+import type { QueueConsumer } from '../consumer-line.ts'
 import type { Entry } from '../message.ts'
-import type { Queue, QueueConsumer } from '../queue.ts'
+import type { Queue } from '../queue.ts'
 
 export interface ConsumerOptions {
   readonly tag: string

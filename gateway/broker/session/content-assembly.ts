@@ -1,8 +1,8 @@
+import type { Budget } from '../budget.ts'
 import { readContentHeader } from '../codec/frames.ts'
 import type { MethodArguments } from '../codec/methods.ts'
 import { readProperties } from '../codec/properties.ts'
 import type { BrokerLimits } from '../limits.ts'
-import type { MemoryBudget } from '../memory-budget.ts'
 import { expirationMsOf, type Message } from '../message.ts'
 import { ProtocolError } from '../protocol-error.ts'
 
@@ -17,15 +17,18 @@ interface Body {
   receivedBytes: number
 }
 
+/** The delivery mode of messages that should outlive the broker. */
+const PERSISTENT = 2
+
 /** Puts one published message together from its content header and body frames. */
 export class ContentAssembly {
   readonly publish: MethodArguments<'basic.publish'>
-  readonly #budget: MemoryBudget
+  readonly #budget: Budget
   readonly #limits: BrokerLimits
   #body: Body | undefined
   #reservedBytes = 0
 
-  constructor(publish: MethodArguments<'basic.publish'>, budget: MemoryBudget, limits: BrokerLimits) {
+  constructor(publish: MethodArguments<'basic.publish'>, budget: Budget, limits: BrokerLimits) {
     this.publish = publish
     this.#budget = budget
     this.#limits = limits
@@ -72,10 +75,12 @@ export class ContentAssembly {
   #arrival({ properties, announcedBytes, isKept, chunks, receivedBytes }: Body): Arrival | undefined {
     if (receivedBytes < announcedBytes) return undefined
     const { exchange, routingKey } = this.publish
-    const expirationMs = expirationMsOf(readProperties(properties))
-    return isKept
-      ? { message: { exchange, routingKey, properties, body: join(chunks, announcedBytes), expirationMs } }
-      : 'refused'
+    const decoded = readProperties(properties)
+    const expirationMs = expirationMsOf(decoded)
+    if (!isKept) return 'refused'
+    const isPersistent = decoded.deliveryMode === PERSISTENT
+    const body = join(chunks, announcedBytes)
+    return { message: { exchange, routingKey, properties, body, expirationMs, isPersistent } }
   }
 }
 

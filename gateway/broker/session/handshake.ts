@@ -10,7 +10,13 @@ export const PROTOCOL_HEADER: Uint8Array = Uint8Array.of(0x41, 0x4d, 0x51, 0x50,
 const HEARTBEAT_SECONDS = 60
 
 const SMALLEST_FRAME_BYTES = 4_096
-const CAPABILITIES = ['publisher_confirms', 'basic.nack', 'consumer_cancel_notify', 'per_consumer_qos']
+const CAPABILITIES = [
+  'publisher_confirms',
+  'basic.nack',
+  'consumer_cancel_notify',
+  'connection.blocked',
+  'per_consumer_qos',
+]
 const encoder = new TextEncoder()
 
 /** The broker's introduction. */
@@ -41,8 +47,18 @@ export function assertMechanism({ mechanism, response }: MethodArguments<'connec
   }
 }
 
+/** Whether what has come so far may still become the protocol header. */
+export function beginsAsProtocolHeader(octets: Uint8Array): boolean {
+  return octets.subarray(0, PROTOCOL_HEADER.length).every((octet, index) => octet === PROTOCOL_HEADER[index])
+}
+
+/** There is one virtual host; 530 NOT_ALLOWED for any other. */
+export function assertVirtualHost(name: string): void {
+  if (name !== '/') throw new ProtocolError(530, `vhost ${name} not found: the embedded broker has only '/'`)
+}
+
 /** Whether the client announced that it understands a capability. */
-export function isCapable(clientProperties: FieldTable, name: string): boolean {
+export function isCapable({ clientProperties }: MethodArguments<'connection.start-ok'>, name: string): boolean {
   const capabilities = clientProperties.get('capabilities')
   if (capabilities?.type !== 'F') return false
   const field = capabilities.value.get(name)

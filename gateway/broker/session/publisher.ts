@@ -11,6 +11,7 @@ export class Publisher {
   readonly #host: ChannelHost
   readonly #confirms: Confirms
   #content: ContentAssembly | undefined
+  #isEnded = false
 
   constructor(channel: number, host: ChannelHost) {
     this.#channel = channel
@@ -32,7 +33,8 @@ export class Publisher {
 
   begin(publish: MethodArguments<'basic.publish'>): void {
     if (publish.immediate) throw new ProtocolError(540, 'immediate=true')
-    this.#content = new ContentAssembly(publish, this.#host.broker.budget, this.#host.broker.limits)
+    this.#host.publishes()
+    this.#content = new ContentAssembly(publish, this.#host.broker.room.memory, this.#host.broker.limits)
   }
 
   header(payload: Uint8Array): void {
@@ -50,8 +52,14 @@ export class Publisher {
     this.#confirms.flush()
   }
 
-  /** Forgets a message that will not arrive any more. */
-  abandon(): void {
+  /** The channel ends: forgets the message that was arriving, and confirms nothing any more. */
+  end(): void {
+    this.#isEnded = true
+    this.#confirms.end()
+    this.#discard()
+  }
+
+  #discard(): void {
     this.#content?.release()
     this.#content = undefined
   }
@@ -63,23 +71,29 @@ export class Publisher {
 
   #arrived(content: ContentAssembly, arrival: Arrival | undefined): void {
     if (arrival === undefined) return
-    this.abandon()
+    this.#discard()
+    const tag = this.#confirms.next()
     if (arrival === 'refused') {
-      this.#refuse()
+      this.#host.broker.room.refused()
+      this.#refuse(tag)
       return
     }
-    const outcome = this.#host.broker.publish(arrival.message)
-    if (outcome === 'refused') {
-      this.#refuse()
-      return
-    }
+    const outcome = this.#host.broker.publish(arrival.message, (failure) => this.#written(tag, failure))
+    if (outcome === 'refused') this.#refuse(tag)
     if (outcome === 'unroutable' && content.publish.mandatory) this.#return(arrival.message)
-    this.#confirms.accept()
+    if (outcome === 'stored' || outcome === 'unroutable') this.#confirms.accept(tag)
+  }
+
+  #written(tag: number, failure: Error | undefined): void {
+    if (failure === undefined) this.#confirms.accept(tag)
+    else if (this.#confirms.isSelected) this.#confirms.refuse(tag)
+    else if (!this.#isEnded)
+      this.#host.fail(new ProtocolError(506, `a message could not be stored: ${failure.message}`))
   }
 
   /** A publisher that asked for confirms is told by a nack; any other would take silence for success. */
-  #refuse(): void {
-    if (this.#confirms.isSelected) this.#confirms.refuse()
+  #refuse(tag: number): void {
+    if (this.#confirms.isSelected) this.#confirms.refuse(tag)
     else throw new ProtocolError(506, 'no room for the message: consume what is stored, or publish with confirms')
   }
 

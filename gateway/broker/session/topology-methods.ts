@@ -47,7 +47,7 @@ export function handleTopology(context: TopologyContext, method: Method): boolea
 
 /** The queue a method names; an empty name is the queue declared last on the channel. */
 export function namedQueue(context: TopologyContext, name: string): Queue {
-  return context.broker.queue(queueName(context, name), context.owner)
+  return context.broker.topology.queue(queueName(context, name), context.owner)
 }
 
 function queueName({ lastQueue }: TopologyContext, name: string): string {
@@ -59,12 +59,12 @@ function queueName({ lastQueue }: TopologyContext, name: string): string {
 function declareExchange(context: TopologyContext, values: MethodArguments<'exchange.declare'>): void {
   const { exchange: name, durable, autoDelete, internal } = values
   assertNotDefault(name)
-  if (values.passive) context.broker.exchange(name)
+  if (values.passive) context.broker.topology.exchange(name)
   else {
     if (values.arguments.has('alternate-exchange')) {
       throw new ProtocolError(540, 'the embedded broker does not know alternate-exchange: leave it out or use RabbitMQ')
     }
-    context.broker.declareExchange({ name, type: exchangeType(values.type), durable, autoDelete, internal })
+    context.broker.topology.declareExchange({ name, type: exchangeType(values.type), durable, autoDelete, internal })
   }
   if (!values.noWait) context.reply('exchange.declare-ok', {})
 }
@@ -80,7 +80,7 @@ function exchangeType(name: string): ExchangeType {
 
 function deleteExchange(context: TopologyContext, values: MethodArguments<'exchange.delete'>): void {
   assertNotDefault(values.exchange)
-  context.broker.deleteExchange(values.exchange, values)
+  context.broker.topology.deleteExchange(values.exchange, values)
   if (!values.noWait) context.reply('exchange.delete-ok', {})
 }
 
@@ -93,7 +93,7 @@ function declareQueue(context: TopologyContext, values: MethodArguments<'queue.d
 
 function declare({ broker, owner }: TopologyContext, values: MethodArguments<'queue.declare'>): Queue {
   const { durable, autoDelete, exclusive } = values
-  if (values.queue.startsWith('amq.') && !broker.hasQueue(values.queue)) {
+  if (values.queue.startsWith('amq.') && !broker.topology.hasQueue(values.queue)) {
     throw new ProtocolError(403, `queue name '${values.queue}' has the reserved prefix 'amq.'`)
   }
   const name = values.queue === '' ? `amq.gen-${crypto.randomUUID()}` : values.queue
@@ -104,7 +104,10 @@ function declare({ broker, owner }: TopologyContext, values: MethodArguments<'qu
       `quorum queue '${name}' in vhost '/' must be durable and neither exclusive nor auto-delete`,
     )
   }
-  return broker.declareQueue({ name, durable, autoDelete, owner: exclusive ? owner : undefined, settings }, owner)
+  return broker.topology.declareQueue(
+    { name, durable, autoDelete, owner: exclusive ? owner : undefined, settings },
+    owner,
+  )
 }
 
 function bind(context: TopologyContext, values: MethodArguments<'queue.bind'>): void {
@@ -112,7 +115,7 @@ function bind(context: TopologyContext, values: MethodArguments<'queue.bind'>): 
   assertNotDefault(values.exchange)
   // RabbitMQ's shortcut: neither queue nor key named binds the queue declared last by its own name.
   const routingKey = values.queue === '' && values.routingKey === '' ? queue.name : values.routingKey
-  context.broker.bind(queue, values.exchange, routingKey)
+  context.broker.topology.bind(queue, values.exchange, routingKey)
   if (!values.noWait) context.reply('queue.bind-ok', {})
 }
 
@@ -120,14 +123,14 @@ function unbind(context: TopologyContext, values: MethodArguments<'queue.unbind'
   const name = queueName(context, values.queue)
   assertNotDefault(values.exchange)
   const routingKey = values.queue === '' && values.routingKey === '' ? name : values.routingKey
-  if (context.broker.hasQueue(name)) {
-    context.broker.unbind(context.broker.queue(name, context.owner).name, values.exchange, routingKey)
+  if (context.broker.topology.hasQueue(name)) {
+    context.broker.topology.unbind(context.broker.topology.queue(name, context.owner).name, values.exchange, routingKey)
   }
   context.reply('queue.unbind-ok', {})
 }
 
 function purge(context: TopologyContext, values: MethodArguments<'queue.purge'>): void {
-  const messageCount = namedQueue(context, values.queue).purge()
+  const messageCount = context.broker.purge(namedQueue(context, values.queue))
   if (!values.noWait) context.reply('queue.purge-ok', { messageCount })
 }
 
@@ -135,8 +138,8 @@ function purge(context: TopologyContext, values: MethodArguments<'queue.purge'>)
 function deleteQueue(context: TopologyContext, values: MethodArguments<'queue.delete'>): void {
   const name = queueName(context, values.queue)
   let messageCount = 0
-  if (context.broker.hasQueue(name)) {
-    const queue = context.broker.queue(name, context.owner)
+  if (context.broker.topology.hasQueue(name)) {
+    const queue = context.broker.topology.queue(name, context.owner)
     if (values.ifUnused && queue.consumerCount > 0) throw new ProtocolError(406, `queue '${name}' in vhost '/' in use`)
     if (values.ifEmpty && queue.readyCount > 0)
       throw new ProtocolError(406, `queue '${name}' in vhost '/' is not empty`)

@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { AMQPClient } from '@cloudamqp/amqp-client'
 import { testBroker } from '../../../tests/support/broker-conformance.ts'
 import { realClock, until } from '../../../tests/support/real-time.ts'
@@ -7,28 +10,42 @@ import type { BrokerLimits } from '../../broker/limits.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from './embedded-broker.ts'
 
 const { log } = recordTelemetry()
-const start = (limits: Partial<BrokerLimits> = {}, port = 0) =>
-  startEmbeddedBroker({ clock: realClock, log, limits, port })
+const start = (limits: Partial<BrokerLimits> = {}, port = 0, file?: string) =>
+  startEmbeddedBroker({ clock: realClock, log, limits, port, file })
 
-describe('conformance', () => {
+const folder = mkdtempSync(join(tmpdir(), 'sluice-broker-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+describe.each([
+  { name: 'the embedded broker in memory', file: undefined },
+  { name: 'the embedded broker with a file', file: join(folder, 'conformance.db') },
+])('conformance of $name', ({ name, file }) => {
   let broker: EmbeddedBroker
   beforeAll(async () => {
-    broker = await start()
+    broker = await start({}, 0, file)
   })
   afterAll(() => broker.stop())
 
-  testBroker('the embedded broker', () => broker.url)
+  const restart = async () => {
+    await broker.stop()
+    broker = await start({}, Number(new URL(broker.url).port), file)
+  }
+  testBroker(name, () => broker.url, file === undefined ? undefined : restart)
 
   test('leaves nothing behind after all of this', async () => {
     await until('all connections are gone', () => broker.stats().connections === 0)
-    expect(broker.stats()).toEqual({
+    const { fileBytes, ...stats } = broker.stats()
+    expect(fileBytes > 0).toBe(file !== undefined)
+    expect(stats).toEqual({
       exchanges: 3,
       queues: 0,
       ready: 0,
       unsettled: 0,
-      storedBytes: 0,
+      memoryBytes: 0,
+      diskBytes: 0,
       connections: 0,
       channels: 0,
+      pauseReason: undefined,
     })
   })
 })
@@ -103,11 +120,11 @@ describe('listener', () => {
     ;(slow as AMQPClient).socket?.resume()
     await until('everything has arrived', () => firsts.length === count)
     expect(firsts).toEqual(Array.from({ length: count }, (_, index) => index))
-    expect(broker.stats()).toMatchObject({ ready: 0, storedBytes: 0 })
+    expect(broker.stats()).toMatchObject({ ready: 0, memoryBytes: 0 })
   })
 
   test('nacks what goes beyond its memory and takes messages again once there is room', async () => {
-    const broker = await startBroker({ storedBytes: 100_000 })
+    const broker = await startBroker({ memoryBytes: 100_000 })
     const { client } = await connect(broker)
     const channel = await client.channel()
     await channel.confirmSelect()

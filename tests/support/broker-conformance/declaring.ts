@@ -58,6 +58,19 @@ const REFUSALS: readonly Refusal[] = [
     attempt: (channel, here) => channel.queueDeclare(here.name(), {}, { 'x-delivery-limit': 3 }),
   },
   {
+    name: 'a dead letter strategy on a classic queue',
+    code: '406',
+    attempt: (channel, here) => channel.queueDeclare(here.name(), {}, { 'x-dead-letter-strategy': 'at-least-once' }),
+  },
+  {
+    name: 'a dead letter strategy nobody knows',
+    code: '406',
+    attempt: (channel, here) => {
+      const table = { 'x-queue-type': 'quorum', 'x-dead-letter-strategy': 'never' }
+      return channel.queueDeclare(here.name(), { durable: true }, table)
+    },
+  },
+  {
     name: 'a binding to an exchange that does not exist',
     code: '404',
     attempt: async (channel, here) => channel.queueBind(await here.queue(channel), here.name(), 'k'),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import type { AMQPChannel } from '@cloudamqp/amqp-client'
 import { type BrokerUrl, consume, next, readyCount, refusalOf, scenes, send } from './scene.ts'
 
 /** Routing, confirms, returns, and what arrives of a message. */
@@ -101,6 +102,29 @@ export function testPublishing(url: BrokerUrl): void {
       )
       expect(tags).toEqual(Array.from({ length: 500 }, (_, index) => index + 1))
       expect(await readyCount(channel, queue)).toBe(250)
+    })
+
+    test('confirms bursts of two channels message for message, several at once where it likes', async () => {
+      const here = scene()
+      const channels = [await here.channel(), await here.channel()]
+      const queue = await here.queue(channels[0] as AMQPChannel)
+      for (const channel of channels) {
+        const unconfirmed = new Set(Array.from({ length: 200 }, (_, index) => index + 1))
+        const repeated: number[] = []
+        const confirm = channel.publishConfirmed.bind(channel)
+        channel.publishConfirmed = (tag, multiple, nack) => {
+          const told = multiple ? [...unconfirmed].filter((open) => open <= tag) : [tag]
+          for (const open of told) if (nack || !unconfirmed.delete(open)) repeated.push(open)
+          confirm(tag, multiple, nack)
+        }
+        const burst = [...unconfirmed].map((tag) => {
+          const target = tag % 3 ? queue : 'nobody'
+          return channel.basicPublish('', target, `${tag}`, { deliveryMode: tag % 2 ? 2 : 1 })
+        })
+        await Promise.all(burst)
+        expect({ unconfirmed: unconfirmed.size, repeated }).toEqual({ unconfirmed: 0, repeated: [] })
+      }
+      expect(await readyCount(channels[0] as AMQPChannel, queue)).toBe(268)
     })
 
     test('returns a mandatory message that no queue wants, and only then confirms it', async () => {
