@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { parseEmbeddedBroker } from './broker-address.ts'
 import { bytes, duration, pathTemplate, show, tooLong } from './fields.ts'
+import { serviceUrl } from './service-url.ts'
 import { topologySchema } from './topology.ts'
 import { refuseUrl } from './url.ts'
 
@@ -94,32 +96,6 @@ const server = z.strictObject({
   grace: duration.prefault('10s').describe('How long a stop waits for requests in flight and for the outbox'),
 })
 
-/** Whether what follows the scheme can be used: a mistake in it would otherwise show only when the service is opened. */
-function isServiceUrl(text: string): boolean {
-  const [, scheme = '', rest = ''] = /^([a-z]+:)(.*)$/s.exec(text) ?? []
-  if (scheme === 'embedded:') return rest === '' || (/^\d{1,5}$/.test(rest) && Number(rest) <= 65_535)
-  if (scheme === 'memory:' || scheme === 'upstash:') return rest === ''
-  if (scheme === 'sqlite:') return rest !== ''
-  return URL.parse(text)?.hostname ? isDecodable(text) : false
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    return decodeURIComponent(text) !== ''
-  } catch {
-    return false
-  }
-}
-
-const serviceUrl = (schemes: readonly string[], examples: string) =>
-  z.string().refine((text) => schemes.some((scheme) => text.startsWith(scheme)) && isServiceUrl(text), {
-    // No more than the scheme is shown: these addresses hold passwords and tokens.
-    error: ({ input }) => {
-      const [scheme] = /^[a-z][a-z0-9+.-]*:/i.exec(String(input)) ?? []
-      return `expected ${examples}, found ${scheme === undefined ? 'no scheme' : `"${scheme}…"`}${schemes.some((known) => String(input).startsWith(known)) ? ', which is no valid address' : ''}`
-    },
-  })
-
 const services = z
   .strictObject({
     store: serviceUrl(
@@ -130,18 +106,20 @@ const services = z
       .describe('Counters and idempotency records: memory:, sqlite:<path>, redis://…, rediss://… or upstash:'),
     broker: serviceUrl(['embedded:', 'amqp://', 'amqps://'], 'embedded:, amqp://… or amqps://…')
       .default('embedded:')
-      .describe('Where events go: embedded:, amqp://… or amqps://…'),
+      .describe('Where events go: embedded:[port][?file=<path>], amqp://… or amqps://…'),
     outbox: serviceUrl(['memory:', 'sqlite:'], 'memory: or sqlite:<path>')
       .default('sqlite:.data/outbox.db')
       .describe('Where events wait until the broker has confirmed them: sqlite:<path> or memory:'),
   })
-  .superRefine(({ store, outbox }, context) => {
-    if (store !== outbox || store === 'memory:') return
-    context.addIssue({
-      code: 'custom',
-      path: ['store'],
-      message: 'the outbox is in this file: the store needs one of its own',
-    })
+  .superRefine(({ store, broker, outbox }, context) => {
+    const inFile = (path: 'store' | 'broker', other: string) => {
+      const message = `the ${other} is in this file: the ${path} needs one of its own`
+      context.addIssue({ code: 'custom', path: [path], message })
+    }
+    if (store === outbox && store !== 'memory:') inFile('store', 'outbox')
+    const file = parseEmbeddedBroker(broker)?.file
+    if (outbox === `sqlite:${file}`) inFile('broker', 'outbox')
+    if (store === `sqlite:${file}`) inFile('broker', 'store')
   })
 
 export const upstreamSchema = z

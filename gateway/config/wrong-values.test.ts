@@ -7,8 +7,18 @@ describe('a wrong value of the server, its services or an upstream', () => {
       in: 'services',
       text: '{ broker: "embedded:abc" }',
       told: [
-        '2:21  services.broker  expected embedded:, amqp://… or amqps://…, found "embedded:…", which is no valid address',
+        '2:21  services.broker  expected embedded:, amqp://… or amqps://…, found "embedded:…", which is no valid address: write embedded:, embedded:5673, embedded:?file=.data/broker.db or embedded:5673?file=memory',
       ],
+    },
+    {
+      in: 'services',
+      text: '{ broker: "embedded:?file=.data/events.db", outbox: "sqlite:.data/events.db" }',
+      told: ['2:21  services.broker  the outbox is in this file: the broker needs one of its own'],
+    },
+    {
+      in: 'services',
+      text: '{ broker: "embedded:", store: "sqlite:.data/broker.db" }',
+      told: ['2:21  services.broker  the store is in this file: the broker needs one of its own'],
     },
     {
       in: 'services',

@@ -43,6 +43,17 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
   sluice_events_returned_total: { kind: 'counter', help: 'Events the broker had no queue for', labels: [] },
   sluice_events_parked_total: { kind: 'counter', help: 'Events set aside for an operator', labels: [] },
   sluice_relay_retries_total: { kind: 'counter', help: 'Events sent again after an unknown outcome', labels: [] },
+  sluice_broker_messages_ready: {
+    kind: 'gauge',
+    help: 'Messages in the embedded broker that wait for a consumer',
+    labels: [],
+  },
+  sluice_broker_messages_unsettled: {
+    kind: 'gauge',
+    help: 'Messages the embedded broker has delivered and nobody has acknowledged',
+    labels: [],
+  },
+  sluice_broker_file_bytes: { kind: 'gauge', help: 'Size of the file of the embedded broker', labels: [] },
   sluice_rate_limit_total: { kind: 'counter', help: 'Requests counted against a limit', labels: ['mount', 'outcome'] },
   sluice_idempotency_total: {
     kind: 'counter',

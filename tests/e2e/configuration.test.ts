@@ -36,7 +36,7 @@ async function mistakesOf(text: string): Promise<string[]> {
 function yaml({ server = '{}', url = 'http://127.0.0.1:9', upstream = '', path = '/*', route = '' } = {}): string {
   return `version: 1
 server: ${server}
-services: { store: "memory:", broker: "embedded:", outbox: "memory:" }
+services: { store: "memory:", broker: "embedded:?file=memory", outbox: "memory:" }
 upstreams:
   main: { url: ${JSON.stringify(url)}${upstream} }
 routes:

@@ -18,7 +18,7 @@ function startDemo() {
       ...process.env,
       OUTBOX: `sqlite:${join(folder, 'outbox.db')}`,
       SHOP_DATA: join(folder, 'shop'),
-      AMQP_URL: '',
+      AMQP_URL: `embedded:?file=${join(folder, 'broker.db')}`,
       REDIS_URL: '',
     },
     stdout: 'pipe',

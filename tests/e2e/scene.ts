@@ -46,7 +46,7 @@ export interface Scene {
 }
 
 /** A configuration without anything that outlives the test. */
-export const SERVICES = { store: 'memory:', broker: 'embedded:', outbox: 'memory:' }
+export const SERVICES = { store: 'memory:', broker: 'embedded:?file=memory', outbox: 'memory:' }
 
 /** The one-route configuration, with some keys of the server, the upstream and the route changed. */
 export function simpleConfig(

@@ -18,7 +18,7 @@ afterEach(async () => {
 })
 
 async function gateway(): Promise<Scene> {
-  const services = { store: `sqlite:${join(folder, 'store.db')}`, broker: 'embedded:', outbox: 'memory:' }
+  const services = { store: `sqlite:${join(folder, 'store.db')}`, broker: 'embedded:?file=memory', outbox: 'memory:' }
   const scene = await openScene({
     config: (upstream) => ({
       ...simpleConfig(upstream, { route: { policies: [{ idempotency: { required: true } }] } }),

@@ -15,7 +15,7 @@ async function gatewayOn(store: string, limit: Readonly<Record<string, unknown>>
   const scene = await openScene({
     config: (upstream) => ({
       ...simpleConfig(upstream, { route: { policies } }),
-      services: { store, broker: 'embedded:', outbox: 'memory:' },
+      services: { store, broker: 'embedded:?file=memory', outbox: 'memory:' },
     }),
   })
   scenes.push(scene)

@@ -37,6 +37,7 @@ export interface ConnectionOptions {
 export class Connection implements ChannelHost {
   readonly broker: Broker
   readonly owner: object = this
+  understandsCancel = false
   readonly #wire: Wire
   readonly #log: Logger
   readonly #reader = new FrameReader()
@@ -45,7 +46,6 @@ export class Connection implements ChannelHost {
   #state: State = 'header'
   #heartbeat: Heartbeat | undefined
   #cancelDeadline: () => void
-  #understandsCancel = false
   #pause: PublishPause | undefined
 
   constructor({ wire, broker, log }: ConnectionOptions) {
@@ -59,10 +59,6 @@ export class Connection implements ChannelHost {
 
   get takesDeliveries(): boolean {
     return this.#pressure.hasRoomForDeliveries() && this.#state === 'running'
-  }
-
-  get understandsCancel(): boolean {
-    return this.#understandsCancel
   }
 
   get channelCount(): number {
@@ -169,7 +165,7 @@ export class Connection implements ChannelHost {
       if (method.name === 'connection.close-ok') this.#finish()
     } else if (method.name === 'connection.start-ok' && this.#state === 'start-ok') {
       assertMechanism(method.arguments)
-      this.#understandsCancel = isCapable(method.arguments, 'consumer_cancel_notify')
+      this.understandsCancel = isCapable(method.arguments, 'consumer_cancel_notify')
       if (isCapable(method.arguments, 'connection.blocked')) this.#pause = new PublishPause(this)
       this.#state = 'tune-ok'
       this.send(0, 'connection.tune', tuneArguments(this.broker.limits.channels))
@@ -203,9 +199,9 @@ export class Connection implements ChannelHost {
 
   /** Ends the connection for the client's mistake, or for one of ours. */
   #fail(error: unknown): void {
-    const isProtocolError = error instanceof ProtocolError
-    if (!isProtocolError) this.#log.error('Broker session failed', { error })
-    const told = isProtocolError ? error : new ProtocolError(541, 'the embedded broker failed: see its log')
+    const told =
+      error instanceof ProtocolError ? error : new ProtocolError(541, 'the embedded broker failed: see its log')
+    if (told !== error) this.#log.error('Broker session failed', { error })
     if (this.#state === 'closing' || this.#state === 'closed') {
       this.#drop('Broker client misbehaved while closing')
       return

@@ -15,6 +15,11 @@ export interface BrokerFileOptions {
   readonly clock: Clock
 }
 
+/** The file cannot be used; the message names it and says what to do. */
+export class BrokerFileError extends Error {
+  override readonly name = 'BrokerFileError'
+}
+
 /** A broker's storage in a file. */
 export interface BrokerFile extends BrokerStorage {
   /** Octets of the file and its log. */
@@ -27,7 +32,8 @@ export interface BrokerFile extends BrokerStorage {
 
 /**
  * Keeps what must outlive a broker in an SQLite file that survives a crash and a power loss: what `whenWritten` told of
- * has been synced. One process at a time: throws when another one has the file, and when it cannot be opened or read.
+ * has been synced. One process at a time: throws a `BrokerFileError` when another one has the file, and when it cannot be
+ * opened.
  */
 export function openBrokerFile({ path, clock }: BrokerFileOptions): BrokerFile {
   const database = openDatabase(path)
@@ -142,10 +148,10 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
   [/disk is full|ENOSPC/, 'the disk is full: make room'],
 ]
 
-function unusable(path: string, cause: unknown): Error {
+function unusable(path: string, cause: unknown): BrokerFileError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const mend = MENDS.find(([pattern]) => pattern.test(reason))?.[1] ?? reason
-  return new Error(`Cannot use the embedded broker's file ${resolve(path)}: ${mend}`, { cause })
+  return new BrokerFileError(`Cannot use the embedded broker's file ${resolve(path)}: ${mend}`, { cause })
 }
 
 function sizeOf(path: string): number {

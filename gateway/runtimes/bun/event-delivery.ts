@@ -1,4 +1,5 @@
 import type { Dependency } from '../../admin/app.ts'
+import { type EmbeddedBrokerAddress, parseEmbeddedBroker } from '../../config/broker-address.ts'
 import type { Plan } from '../../config/plan.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { EventBus } from '../../core/events.ts'
@@ -8,6 +9,7 @@ import { createEventBus } from '../../events/event-bus.ts'
 import { createMemoryOutbox } from '../../events/memory-outbox.ts'
 import type { Outbox } from '../../events/outbox.ts'
 import { createRelay } from '../../events/relay.ts'
+import { BrokerFileError } from './broker-file.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from './embedded-broker.ts'
 import { openSqliteOutbox } from './sqlite-outbox.ts'
 
@@ -25,6 +27,8 @@ export interface EventDelivery {
   /** URL of the broker, for services that consume; holds its password. */
   readonly brokerUrl: string
   check(): Promise<readonly Dependency[]>
+  /** Sets the gauges that are read when somebody looks. */
+  measure(): void
   /** Delivers what is due, at most for `withinMs`, then closes. Resolves with what stays in the outbox. */
   stop(withinMs: number): Promise<number>
 }
@@ -51,10 +55,14 @@ export async function startDelivery(
       const detail = 'reason' in state ? state.reason : 'refusal' in state ? state.refusal : state.name
       const isRefused = state.name === 'ready' && state.refusal !== undefined
       // Orders are taken while the broker is away; a broker that refuses our exchange will not mend itself.
-      return [
-        { name: 'broker', required: isRefused, ok: isUp, ...(isUp ? {} : { detail: detail ?? state.name }) },
-        await outboxState(outbox),
-      ]
+      return [brokerState({ isUp, isRefused, detail: detail ?? state.name, embedded }), await outboxState(outbox)]
+    },
+    measure() {
+      if (embedded === undefined) return
+      const { ready, unsettled, fileBytes } = embedded.stats()
+      parts.metrics.gauge('sluice_broker_messages_ready', ready)
+      parts.metrics.gauge('sluice_broker_messages_unsettled', unsettled)
+      parts.metrics.gauge('sluice_broker_file_bytes', fileBytes)
     },
     async stop(withinMs) {
       const left = await relay.flush(withinMs)
@@ -67,19 +75,18 @@ export async function startDelivery(
   }
 }
 
-const EMBEDDED = 'embedded:'
-
 async function connectBroker(broker: string, parts: DeliveryParts & Pick<Plan, 'topology'>) {
-  const embedded = broker.startsWith(EMBEDDED) ? await startBroker(broker.slice(EMBEDDED.length), parts) : undefined
+  const address = parseEmbeddedBroker(broker)
+  const embedded = address && (await startBroker(address, parts))
   const brokerUrl = embedded?.url ?? broker
   return { embedded, brokerUrl, publisher: createAmqpPublisher({ url: brokerUrl, ...parts }) }
 }
 
-/** `embedded:` takes any free port, `embedded:5673` that one, for consumers in other processes. */
-async function startBroker(port: string, parts: DeliveryParts): Promise<EmbeddedBroker> {
+async function startBroker({ port, file }: EmbeddedBrokerAddress, parts: DeliveryParts): Promise<EmbeddedBroker> {
   try {
-    return await startEmbeddedBroker({ ...parts, port: Number(port) })
+    return await startEmbeddedBroker({ ...parts, port, file })
   } catch (cause) {
+    if (cause instanceof BrokerFileError) throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new Error(`Cannot start the embedded broker on port ${port || 'any'}: ${reason}; change services.broker`, {
       cause,
@@ -91,6 +98,21 @@ const SQLITE = 'sqlite:'
 
 function openOutbox(place: string): Outbox {
   return place.startsWith(SQLITE) ? openSqliteOutbox({ path: place.slice(SQLITE.length) }) : createMemoryOutbox()
+}
+
+interface BrokerState {
+  readonly isUp: boolean
+  readonly isRefused: boolean
+  readonly detail: string
+  readonly embedded: EmbeddedBroker | undefined
+}
+
+function brokerState({ isUp, isRefused, detail, embedded }: BrokerState): Dependency {
+  const state = { name: 'broker', required: isRefused, ok: isUp }
+  if (!isUp) return { ...state, detail }
+  if (embedded === undefined) return state
+  const { ready, unsettled } = embedded.stats()
+  return { ...state, detail: `${ready} ready, ${unsettled} unsettled` }
 }
 
 async function outboxState(outbox: Outbox): Promise<Dependency> {

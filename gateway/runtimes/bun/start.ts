@@ -91,6 +91,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       dependencies: async () => [await store.check(), ...((await delivery?.check()) ?? [])],
       metrics: async () => {
         metrics.gauge('sluice_requests_in_flight', gateway.inFlight)
+        delivery?.measure()
         return { contentType: metrics.contentType, text: await metrics.render() }
       },
     })
