@@ -1,3 +1,4 @@
+import { isLocalRoot } from '../core/reference.ts'
 import type { Template } from '../core/template.ts'
 import { parseRoutePath, type RoutePath, shapeOf } from '../routing/route-path.ts'
 import type { DataMistake } from './issues.ts'
@@ -109,7 +110,7 @@ function upstreamMistakes(name: string, route: ReadableRoute, upstreams: readonl
   const params = path === undefined ? undefined : parseRoutePath(path).params
   for (const { root, path: inner, source } of upstream.path?.references ?? []) {
     const [parameter = ''] = inner
-    if (root === 'parts' || root === 'response' || root === 'body') {
+    if (isLocalRoot(root) || root === 'body') {
       const message = `"${source}" has no value here: a path may read the request but not its body`
       mistakes.push({ path: [...at, 'path'], message })
     } else if (root === 'params' && params && !params.includes(parameter)) {

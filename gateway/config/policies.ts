@@ -1,6 +1,6 @@
 import { type Key, principal } from '../core/keys.ts'
 import type { OptionMistake, Policy, RoutePolicy, Site } from '../core/policy.ts'
-import type { Reference } from '../core/reference.ts'
+import { isLocalRoot, type Reference } from '../core/reference.ts'
 import { Template } from '../core/template.ts'
 import { show } from './fields.ts'
 import { check, type DataMistake } from './issues.ts'
@@ -168,7 +168,7 @@ function siteMistakes(policy: Policy, options: unknown, site: Site, path: Path):
 
 function referenceMistake(reference: Reference, policy: Policy, site: Site): string | undefined {
   const { root, path, source } = reference
-  if ((root === 'parts' || root === 'response') && !policy.reads?.includes(root)) {
+  if (isLocalRoot(root) && !policy.reads?.includes(root)) {
     return `"${source}" has no value here: "${policy.name}" has no ${root}`
   }
   if (root === 'body' && policy.at === 'upstream')
@@ -203,5 +203,12 @@ export function* references(
 }
 
 function isReference(value: unknown): value is Reference {
-  return typeof value === 'object' && value !== null && 'root' in value && 'source' in value && 'read' in value
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'root' in value &&
+    'source' in value &&
+    'read' in value &&
+    typeof value.read === 'function'
+  )
 }

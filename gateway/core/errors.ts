@@ -1,6 +1,7 @@
 /** Every way the gateway itself can refuse or fail. Codes are API: never renamed, never reused. */
 export const FAILURES = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
+  'upstream-refused': { status: 400, title: 'A service refused the request' },
   'idempotency-key-required': { status: 400, title: 'An Idempotency-Key is required' },
   'missing-credentials': { status: 401, title: 'Credentials are missing' },
   'invalid-credentials': { status: 401, title: 'Credentials are not valid' },
@@ -35,6 +36,8 @@ export interface FailureOptions {
   /** Further members of the problem document. */
   readonly extensions?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
+  /** In place of the table's, for `upstream-refused` alone: the 4xx the upstream answered with. */
+  readonly status?: number
 }
 
 /** The only error a policy throws: a failure of the table above, rendered as `application/problem+json`. */
@@ -44,17 +47,15 @@ export class GatewayError extends Error {
   readonly detail: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly extensions: Readonly<Record<string, unknown>>
+  readonly status: number
 
-  constructor(code: FailureCode, { detail, headers = {}, extensions = {}, cause }: FailureOptions = {}) {
+  constructor(code: FailureCode, { detail, headers = {}, extensions = {}, cause, status }: FailureOptions = {}) {
     super(detail ?? FAILURES[code].title, { cause })
     this.code = code
     this.detail = detail
     this.headers = headers
     this.extensions = extensions
-  }
-
-  get status(): number {
-    return FAILURES[this.code].status
+    this.status = status ?? FAILURES[code].status
   }
 }
 
@@ -75,10 +76,10 @@ export function clientClosedRequest(): Response {
 /** Renders an error as an RFC 9457 problem; whatever is not a `GatewayError` becomes `internal-error` and says nothing. */
 export function toProblem(error: unknown, instance: string): Response {
   const failure = error instanceof GatewayError ? error : new GatewayError('internal-error', { cause: error })
-  const { status, title } = FAILURES[failure.code]
+  const { status } = failure
   const problem = {
     type: `urn:sluice:problem:${failure.code}`,
-    title,
+    title: FAILURES[failure.code].title,
     status,
     ...(failure.detail === undefined ? {} : { detail: failure.detail }),
     instance,

@@ -3,6 +3,7 @@ import type { EventSchema } from './event-schema.ts'
 import type { Call, Exchange } from './exchange.ts'
 import type { Key } from './keys.ts'
 import type { Middleware } from './pipeline.ts'
+import type { LocalRoot } from './reference.ts'
 import type { Services, UpstreamRequest, UpstreamServices } from './services.ts'
 
 /** What is known at load about the place a policy is mounted at. */
@@ -49,7 +50,7 @@ interface PolicyTraits<Schema extends z.ZodType> {
   /** Mistakes that the schema cannot see, such as an unknown upstream. Runs at load, after the schema has accepted. */
   check?(options: z.output<Schema>, site: Site): readonly OptionMistake[]
   /** Roots beyond the request that its templates may read: `response` in `publish`, `parts` in `aggregate`. */
-  readonly reads?: readonly ('response' | 'parts')[]
+  readonly reads?: readonly LocalRoot[]
   /** Request fields only this gateway may set; dropped from every client request on every route. Lower case. */
   reserves?(options: z.output<Schema>): readonly string[]
 }

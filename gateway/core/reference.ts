@@ -1,6 +1,6 @@
 import type { Scope } from './scope.ts'
 
-/** The places a template or a reference may read; each takes a name, except `body` and `response`, which may stand alone. */
+/** The places a template or a reference may read; each takes a name, except those that may stand alone. */
 export const ROOTS = [
   'params',
   'query',
@@ -12,9 +12,21 @@ export const ROOTS = [
   'body',
   'response',
   'parts',
+  'item',
+  'index',
+  'keys',
 ] as const
 
 export type Root = (typeof ROOTS)[number]
+
+/** Places that only some policies have; each declares in `reads` which. */
+export const LOCAL_ROOTS = ['response', 'parts', 'item', 'index', 'keys'] as const
+
+export type LocalRoot = (typeof LOCAL_ROOTS)[number]
+
+export function isLocalRoot(root: Root): root is LocalRoot {
+  return (LOCAL_ROOTS as readonly Root[]).includes(root)
+}
 
 /** One value to be read from a scope, e.g. `claims.sub` or `parts.product.body.sku`. */
 export interface Reference {
@@ -62,7 +74,9 @@ export function parseReference(source: string): Reference {
     throw new ReferenceMistake(`unknown name "${path.join('.')}" in "${source}"`, last, fixed)
   }
   if (root === 'parts') checkPart(source, path)
-  else if (path.length === 0 && root !== 'body' && root !== 'response') {
+  else if (NAMELESS.has(root)) {
+    if (path.length > 0) throw new ReferenceMistake(`"${source}" goes too deep: "${root}" is one value`)
+  } else if (path.length === 0 && !MAY_STAND_ALONE.has(root)) {
     throw new ReferenceMistake(`"${source}" lacks a name, as in "${root}.id"`)
   } else if (path.length > 1 && FLAT.has(root)) {
     throw new ReferenceMistake(`"${source}" goes too deep: ${root} hold plain values, as in "${root}.${path[0]}"`)
@@ -70,6 +84,8 @@ export function parseReference(source: string): Reference {
   return { root, path, source, read: reader(root, path) }
 }
 
+const MAY_STAND_ALONE: ReadonlySet<Root> = new Set(['body', 'response', 'item'])
+const NAMELESS: ReadonlySet<Root> = new Set(['index', 'keys'])
 const FLAT: ReadonlySet<Root> = new Set(['params', 'query', 'headers', 'cookies'])
 
 function isRoot(name: string): name is Root {
@@ -109,6 +125,12 @@ function reader(root: Root, path: readonly string[]): (scope: Scope) => unknown 
       return (scope) => dig(scope.response, path)
     case 'parts':
       return (scope) => dig(scope.parts, path)
+    case 'item':
+      return (scope) => dig(scope.item, path)
+    case 'index':
+      return (scope) => scope.index
+    case 'keys':
+      return (scope) => scope.keys
   }
 }
 

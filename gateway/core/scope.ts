@@ -1,3 +1,5 @@
+import type { LocalRoot } from './reference.ts'
+
 /** The values templates and references read. Everything is looked up lazily: what nobody asks for is never parsed. */
 export interface Scope {
   readonly params: Readonly<Record<string, string>>
@@ -15,10 +17,15 @@ export interface Scope {
   readonly response?: unknown
   /** `{ <name>: { status, headers, body } }`, inside `aggregate` only. */
   readonly parts?: unknown
+  /** What a part of an aggregate is asked for, one after the other, and its place in the list. */
+  readonly item?: unknown
+  readonly index?: number
+  /** What one call for many items asks for. */
+  readonly keys?: readonly (string | number)[]
 }
 
 /** A scope with some values added, e.g. the parts of an aggregate; the rest stays lazy. */
-export function extendScope(scope: Scope, added: Pick<Scope, 'response'> | Pick<Scope, 'parts'>): Scope {
+export function extendScope(scope: Scope, added: Partial<Pick<Scope, LocalRoot>>): Scope {
   return Object.assign(Object.create(scope), added)
 }
 

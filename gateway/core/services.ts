@@ -17,6 +17,8 @@ export interface Services {
   /** For a policy's own needs (key sets, say). Upstreams are reached through `upstreams` or `next`. */
   readonly fetch: (url: string, init?: RequestInit) => Promise<Response>
   readonly keep: Keep
+  /** Calls to upstreams one request may have open at once; Infinity where the runtime sets no bound. */
+  readonly openCalls: number
   readonly store: Store
   readonly limiters: Limiters
   readonly breakers: Breakers

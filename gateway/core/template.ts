@@ -52,13 +52,21 @@ export class Template {
         rendered += piece
         inQuery ||= piece.includes('?')
       } else {
-        const text = toText(piece.read(scope))
-        rendered += inQuery ? encodeURIComponent(wellFormed(text)) : pathText(piece, text)
+        rendered += inQuery ? encoded(piece, scope) : pathText(piece, scope)
       }
     }
     refuseDotSegments(rendered.split('?', 1)[0] ?? '', this.source)
     return rendered
   }
+}
+
+/**
+ * The value itself. Throws `invalid-request` for a whole number of more digits than JavaScript keeps: rounded, it would
+ * name something else. `source` is the reference that read it.
+ */
+export function exact(value: unknown, source: string): unknown {
+  if (typeof value !== 'number' || !Number.isInteger(value) || Number.isSafeInteger(value)) return value
+  throw new GatewayError('invalid-request', { detail: `A value for "${source}" has more digits than can be kept` })
 }
 
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
@@ -91,12 +99,19 @@ function toText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
-function pathText(reference: Reference, text: string): string {
+function pathText(reference: Reference, scope: Scope): string {
   const isRest = reference.root === 'params' && reference.path[0] === '*'
-  if (text === '' && !isRest) {
-    throw new GatewayError('invalid-request', { detail: `A value for "${reference.source}" is needed and missing` })
-  }
-  return isRest ? text.split('/').map(encodeSegment).join('/') : encodeSegment(text)
+  if (isRest) return toText(reference.read(scope)).split('/').map(encodeSegment).join('/')
+  const text = encoded(reference, scope)
+  if (text !== '') return text
+  throw new GatewayError('invalid-request', { detail: `A value for "${reference.source}" is needed and missing` })
+}
+
+/** Commas between keys stay commas; one within a key is encoded. */
+function encoded({ root, source, read }: Reference, scope: Scope): string {
+  const value = read(scope)
+  if (root === 'keys' && Array.isArray(value)) return value.map((key) => encodeSegment(String(key))).join(',')
+  return encodeSegment(toText(exact(value, source)))
 }
 
 function encodeSegment(text: string): string {

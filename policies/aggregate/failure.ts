@@ -8,6 +8,8 @@ export type FailureReason =
   | 'invalid-response'
   | 'too-large'
   | 'input'
+  | 'too-many'
+  | 'late'
   | 'cancelled'
   | FailureCode
 

@@ -100,12 +100,12 @@ describe('the configuration of an aggregate', () => {
       message: 'expected a value JSON can hold',
     },
     {
-      name: 'a method that changes something',
+      name: 'a method that no call has',
       from: 'timeout: 400ms',
-      to: 'method: POST',
+      to: 'method: FETCH',
       line: PRICE,
       path: 'parts.price.method',
-      message: 'expected "GET", found "POST"',
+      message: 'expected one of "GET", "POST", "PUT", "PATCH", "DELETE", found "FETCH"',
     },
     {
       name: 'a name that is no token',

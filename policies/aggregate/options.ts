@@ -1,6 +1,10 @@
 import { z } from 'zod'
-import { bytes, duration, pathTemplate, show } from '../../gateway/config/fields.ts'
-import { Constant, isJson } from './plan/constant.ts'
+import { bytes, duration, headerName, pathTemplate, show, template } from '../../gateway/config/fields.ts'
+import { constant } from './plan/constant.ts'
+import { batch, forEach } from './plan/for-each.ts'
+import { jsonTemplate } from './plan/json-template.ts'
+import { statuses } from './plan/success.ts'
+import { condition } from './plan/when.ts'
 
 /** Letters first, so that a name is a token of structured fields and never an array index, which would change the order. */
 const partName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, {
@@ -8,21 +12,70 @@ const partName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, {
     `expected a part's name of letters, digits, "-" and "_", beginning with a letter, found ${show(issue.input)}`,
 })
 
+const queryName = z.string().min(1).max(256)
+const queryValue = z.union([template, z.number(), z.boolean()])
+
+/** A 401, 407 or 426 would lack the field that tells the client what to do. */
+const passedStatus = z
+  .int()
+  .min(400)
+  .max(499)
+  .refine((status) => ![401, 407, 426].includes(status), {
+    error: 'cannot be passed: it means nothing without fields of the upstream, which stay here',
+  })
+
 const part = z.strictObject({
   upstream: z.string().describe('Upstream to ask, with its policies'),
+  method: z
+    .enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
+    .default('GET')
+    .describe('Method of the call; all but GET may have a body'),
   path: pathTemplate.describe('Path to ask for; reading parts.<name> makes this part wait for that one'),
-  method: z.literal('GET').default('GET').describe('Method of the call; parts only read'),
+  query: z
+    .record(queryName, queryValue)
+    .default({})
+    .describe('Parameters added to the path; one without a value is left out, a list repeats it'),
+  headers: z.record(headerName, template).default({}).describe('Header fields of the call; an empty one is left out'),
+  body: jsonTemplate
+    .optional()
+    .describe('JSON body of the call; a text that is one reference and nothing else keeps the JSON type of the value'),
+  when: condition
+    .optional()
+    .describe(
+      'References and what must be true of each; the part is skipped unless all, or one mapping of a list, hold',
+    ),
   required: z.boolean().default(false).describe('Whether there is no answer without this part'),
-  fallback: z
-    .unknown()
-    .refine(isJson, {
-      error: 'expected a value JSON can hold: text, a finite number, true, false, null, a list or a mapping',
-    })
-    .transform((value) => new Constant(value))
+  'pass-status': z
+    .array(passedStatus)
+    .min(1)
+    .max(32)
+    .optional()
+    .describe('Statuses of 400 to 499 that, when this required part fails with them, are those of the answer'),
+  success: statuses
+    .default(['2xx'])
+    .describe('Statuses that are a reply, such as [2xx, 404]; 204, 205 and 304 named by themselves stand for null'),
+  timeout: duration.optional().describe('Longest time for this part, its body included; what is left of the total'),
+  'max-bytes': bytes
+    .prefault('1MiB')
+    .describe('Largest reply, counted after decompression; with "for-each", all replies together'),
+  fallback: constant
     .optional()
     .describe('JSON to put in place of an optional part that failed; without it the part is left out'),
-  timeout: duration.optional().describe('Longest time for this part, its body included; what is left of the total'),
-  'max-bytes': bytes.prefault('1MiB').describe('Largest reply, counted after decompression'),
+  'fallback-to': z
+    .union([z.literal('stale'), z.strictObject({ stale: duration.describe('Age up to which a reply may stand in') })])
+    .optional()
+    .describe(
+      '"stale": the last good reply to the same call stands in, up to an hour old unless { stale: 10m } says else',
+    ),
+  cache: duration
+    .optional()
+    .describe(
+      'How long a reply is used again for the same call; of the same caller, when the part reads of the caller',
+    ),
+  'for-each': forEach
+    .optional()
+    .describe('A list; the part is asked for each {item} of it, and is the list of replies'),
+  batch: batch.optional().describe('Asks for many items in one call, with {keys}, and joins the reply to them by key'),
 })
 
 export const options = z.strictObject({
@@ -31,6 +84,18 @@ export const options = z.strictObject({
     .describe(
       "Longest time for the whole composition; what is left of the route's timeout, less a little to answer in",
     ),
+  'wait-for-optional': duration
+    .optional()
+    .describe('How long optional parts are waited for once no required part is; without it, to the end of the time'),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(16)
+    .describe('Calls of one request at once; on Workers at most 6. Those that others wait for go first'),
+  memory: bytes
+    .prefault('16MiB')
+    .describe('Most memory for replies kept by "cache" and "fallback-to"; the least recently used go first'),
   parts: z
     .record(partName, part)
     .refine((parts) => Object.keys(parts).length > 0, { error: 'expected at least one part' })

@@ -60,6 +60,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
       throw new TypeError('This test scripts no network: pass services.fetch')
     },
     keep: createKeeper(),
+    openCalls: Number.POSITIVE_INFINITY,
     store: createMemoryStore({ clock }),
     limiters: createMemoryLimiters({ clock }),
     breakers: createOpossumBreakers({ clock, random, log, metrics }),

@@ -63,6 +63,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       ...parts,
       fetch: (url, init) => fetch(url, init),
       keep: createKeeper(),
+      openCalls: Number.POSITIVE_INFINITY,
       store: store.store,
       limiters: store.limiters,
       breakers: createOpossumBreakers(parts),

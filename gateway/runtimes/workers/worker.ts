@@ -71,6 +71,9 @@ function refuseStore({ services }: Plan): void {
   )
 }
 
+/** Connections of one request that wait for a head; workerd queues the others in silence (Workers limits). */
+const OPEN_CALLS = 6
+
 function compile(plan: Plan): Gateway {
   const parts = { clock: requestClock, random: Math.random, log, metrics: silentMetrics }
   const services: UpstreamServices = {
@@ -78,6 +81,7 @@ function compile(plan: Plan): Gateway {
     createId: () => crypto.randomUUID(),
     fetch: (url, init) => fetch(url, init),
     keep: createKeeper(),
+    openCalls: OPEN_CALLS,
     store: createMemoryStore(parts),
     limiters: createMemoryLimiters(parts),
     breakers: createOpossumBreakers(parts),

@@ -19,6 +19,6 @@ export function answer({ outcomes, decider }: Composition): Response {
 
 /** With nothing but failures an empty document would lie; with a fallback for every part it is what was asked for. */
 function withoutAnyReply(outcomes: readonly Outcome[]): Failed | undefined {
-  if (outcomes.some(({ kind }) => kind === 'ok')) return undefined
+  if (outcomes.some(({ kind }) => kind === 'ok' || kind === 'partial')) return undefined
   return outcomes.find((outcome) => outcome.kind === 'failed')
 }

@@ -1,4 +1,4 @@
-import type { Outcome } from '../outcome.ts'
+import { type Outcome, shownOf } from '../outcome.ts'
 
 const OPEN = 0x7b
 const CLOSE = 0x7d
@@ -10,9 +10,8 @@ const COMMA = 0x2c
  */
 export function document(outcomes: readonly Outcome[]): Uint8Array<ArrayBuffer> {
   const members = outcomes.flatMap((outcome) => {
-    if (outcome.kind === 'failed') return []
-    const json = outcome.kind === 'ok' ? outcome.reply.json : outcome.fallback.json
-    return [{ key: new TextEncoder().encode(`${JSON.stringify(outcome.part)}:`), json }]
+    const shown = shownOf(outcome)
+    return shown ? [{ key: new TextEncoder().encode(`${JSON.stringify(outcome.part)}:`), json: shown.json }] : []
   })
   const commas = Math.max(0, members.length - 1)
   const size = members.reduce((sum, { key, json }) => sum + key.byteLength + json.byteLength, 2 + commas)

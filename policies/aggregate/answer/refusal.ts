@@ -12,6 +12,7 @@ export function refusal({ part, failure }: Failed, outcomes: readonly Outcome[])
     retryAfter,
   } = failure
   return new GatewayError(code, {
+    ...(code === 'upstream-refused' && status !== undefined ? { status } : {}),
     detail: `The part "${part}" failed: ${detail}`,
     headers: { ...compositionFields(outcomes), ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }) },
     extensions: { parts: outcomes.flatMap(toMember) },
@@ -19,7 +20,7 @@ export function refusal({ part, failure }: Failed, outcomes: readonly Outcome[])
 }
 
 function toMember(outcome: Outcome): readonly object[] {
-  if (outcome.kind === 'ok' || outcome.failure.reason === 'cancelled') return []
+  if (outcome.kind === 'ok' || outcome.kind === 'skipped' || outcome.failure.reason === 'cancelled') return []
   const { reason, status } = outcome.failure
   return [{ name: outcome.part, error: reason, ...(status === undefined ? {} : { status }) }]
 }

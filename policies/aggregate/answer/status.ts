@@ -8,15 +8,24 @@ export function compositionFields(outcomes: readonly Outcome[]): Record<string, 
   }
 }
 
-/** True when every part is the upstream's own reply. */
+/** True when every part that was to be asked is the upstream's own reply. */
 export function isComplete(outcomes: readonly Outcome[]): boolean {
-  return outcomes.every(({ kind }) => kind === 'ok')
+  return outcomes.every(({ kind }) => kind === 'ok' || kind === 'skipped')
 }
 
 /** Names of parts are tokens and reasons are plain words by their schemas, so nothing needs escaping. */
 function describe(outcome: Outcome): string {
   const { part, kind } = outcome
-  if (kind === 'ok') return `${part};ok;dur=${Math.max(0, Math.round(outcome.durationMs))}`
+  if (kind === 'skipped') return `${part};skipped`
+  const duration = kind === 'ok' || kind === 'partial' ? `;dur=${Math.max(0, Math.round(outcome.durationMs))}` : ''
+  if (kind === 'ok') return `${part};ok${duration}${aged('cached', outcome.ageMs)}`
   const { reason, status } = outcome.failure
-  return `${part};${kind};error="${reason}"${status === undefined ? '' : `;status=${status}`}`
+  const error = `;error="${reason}"${status === undefined ? '' : `;status=${status}`}`
+  if (kind === 'partial') return `${part};partial${duration};failed=${outcome.failed}${error}`
+  return `${part};${kind}${kind === 'fallback' ? aged('stale', outcome.ageMs) : ''}${error}`
+}
+
+/** Whole seconds, as in the `Age` field (RFC 9111 §5.1). */
+function aged(word: string, ageMs: number | undefined): string {
+  return ageMs === undefined ? '' : `;${word};age=${Math.max(0, Math.floor(ageMs / 1_000))}`
 }

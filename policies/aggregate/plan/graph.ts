@@ -1,52 +1,52 @@
 import type { OptionMistake } from '../../../gateway/core/policy.ts'
-import type { Template } from '../../../gateway/core/template.ts'
+import type { PartOptions } from '../options.ts'
+import { inputsOf, partRead, type Reading, readingsOf } from './readings.ts'
 
-/** What the graph is worked out from: the templates of a part. */
-export interface Node {
-  readonly path: Template
-}
-
-/** Names of the parts a part reads, each once: it starts the moment they are there. */
-export function inputsOf({ path }: Node): string[] {
-  const names = path.references.filter(({ root }) => root === 'parts').map(({ path: [name = ''] }) => name)
-  return [...new Set(names)]
-}
+type Parts = Readonly<Record<string, PartOptions>>
 
 /** Parts that do not exist, parts that wait for each other, and fields of replies that can never be found. */
-export function graphMistakes(parts: Readonly<Record<string, Node>>): OptionMistake[] {
-  const names = Object.keys(parts)
-  const inputs = new Map(Object.entries(parts).map(([name, part]) => [name, inputsOf(part)]))
+export function graphMistakes(parts: Parts): OptionMistake[] {
   const mistakes: OptionMistake[] = []
-  for (const [name, { path }] of Object.entries(parts)) {
-    for (const reference of path.references.filter(({ root }) => root === 'parts')) {
-      const mistake = readingMistake(reference, names)
-      if (mistake) mistakes.push({ path: ['parts', name, 'path'], ...mistake })
+  for (const [name, part] of Object.entries(parts)) {
+    for (const reading of readingsOf(part)) {
+      const mistake = readingMistake(reading, parts)
+      if (mistake) mistakes.push({ path: ['parts', name, ...reading.path], ...mistake })
     }
   }
-  for (const cycle of cyclesIn(inputs)) mistakes.push(cycleMistake(cycle))
+  const inputs = new Map(Object.entries(parts).map(([name, part]) => [name, inputsOf(part)]))
+  for (const cycle of cyclesIn(inputs)) mistakes.push(cycleMistake(cycle, parts))
   return mistakes
 }
 
-type Reading = Template['references'][number]
-
-function readingMistake({ path, source }: Reading, names: readonly string[]): Omit<OptionMistake, 'path'> | undefined {
-  const [part = '', place, field] = path
-  if (!names.includes(part)) {
-    return { message: `unknown part "${part}" in "${source}"`, found: part, candidates: names }
+function readingMistake({ reference }: Reading, parts: Parts): Omit<OptionMistake, 'path'> | undefined {
+  const name = partRead(reference)
+  if (name === undefined) return undefined
+  const { source, path } = reference
+  const [, place, field] = path
+  if (!Object.hasOwn(parts, name)) {
+    return { message: `unknown part "${name}" in "${source}"`, found: name, candidates: Object.keys(parts) }
+  }
+  if (place !== 'body' && parts[name]?.['for-each']) {
+    return { message: `"${source}" has no value: "${name}" is many replies, of which only the body can be read` }
   }
   if (place === 'headers' && field !== undefined && field !== field.toLowerCase()) {
     return {
-      message: `header names of replies are in lower case: write "parts.${part}.headers.${field.toLowerCase()}"`,
+      message: `header names of replies are in lower case: write "parts.${name}.headers.${field.toLowerCase()}"`,
     }
   }
   return undefined
 }
 
-function cycleMistake(cycle: readonly string[]): OptionMistake {
-  const [first = ''] = cycle
-  const path = ['parts', first, 'path']
+function cycleMistake(cycle: readonly string[], parts: Parts): OptionMistake {
+  const [first = '', second = first] = cycle
+  const path = ['parts', first, ...placeOfReading(parts[first], second)]
   if (cycle.length === 1) return { path, message: `"${first}" reads its own reply` }
   return { path, message: `parts wait for each other: ${[...cycle, first].join(' reads ')}` }
+}
+
+function placeOfReading(part: PartOptions | undefined, input: string): Reading['path'] {
+  const readings = part ? readingsOf(part) : []
+  return readings.find(({ reference }) => partRead(reference) === input)?.path ?? []
 }
 
 /** One cycle for every way back that a walk in file order finds, from the part it was entered at. */

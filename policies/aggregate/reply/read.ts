@@ -1,5 +1,6 @@
 import { parseJson } from '../../../gateway/core/body.ts'
 import { PartFailure } from '../failure.ts'
+import type { Success } from '../plan/success.ts'
 import { readBody } from './body.ts'
 import { invalid } from './invalid.ts'
 import { checkMediaType } from './media-type.ts'
@@ -13,17 +14,31 @@ export interface Reply {
   readonly body: unknown
 }
 
+/** What is accepted of an upstream. */
+export interface Accepted {
+  readonly success: Success
+  /** Statuses of a failure that the answer may have too. */
+  readonly passStatus: ReadonlySet<number>
+  readonly maxBytes: number
+}
+
+const NULL = new TextEncoder().encode('null')
+
 /**
- * Reads a successful JSON reply of at most `maxBytes`, counted after decompression. Throws `PartFailure` for anything
+ * Reads a successful JSON reply of at most `accepted.maxBytes`, counted after decompression. Throws `PartFailure` for anything
  * else, and the signal's reason when that aborts; a body that is not wanted is cancelled.
  */
-export async function readReply(response: Response, maxBytes: number, signal: AbortSignal): Promise<Reply> {
+export async function readReply(response: Response, accepted: Accepted, signal: AbortSignal): Promise<Reply> {
   try {
     signal.throwIfAborted()
     const { status, headers } = response
-    if (!response.ok) throw new PartFailure('status', { status })
+    if (!accepted.success.includes(status)) throw refused(status, accepted)
+    if (accepted.success.isEmpty(status)) {
+      response.body?.cancel().catch(() => {})
+      return { status, headers, json: NULL, body: null }
+    }
     checkMediaType(headers.get('content-type'))
-    const bytes = await readBody(response, { maxBytes, signal })
+    const bytes = await readBody(response, { maxBytes: accepted.maxBytes, signal })
     const body = parseJson(bytes, (detail) => invalid(`the body ${detail}`))
     return { status, headers, json: trimmed(bytes), body }
   } catch (error) {
@@ -31,6 +46,10 @@ export async function readReply(response: Response, maxBytes: number, signal: Ab
     response.body?.cancel().catch(() => {})
     throw error
   }
+}
+
+function refused(status: number, { passStatus }: Accepted): PartFailure {
+  return new PartFailure('status', { status, ...(passStatus.has(status) ? { code: 'upstream-refused' } : {}) })
 }
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]

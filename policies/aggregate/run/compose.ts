@@ -1,11 +1,15 @@
 import type { Clock } from '../../../gateway/core/clock.ts'
 import { GatewayError } from '../../../gateway/core/errors.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
-import { extendScope } from '../../../gateway/core/scope.ts'
+import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
 import { inputFailure, PartFailure } from '../failure.ts'
-import type { Failed, Outcome } from '../outcome.ts'
+import { type Failed, type Outcome, templateValue } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
-import { callPart } from './call.ts'
+import type { Round } from './ask.ts'
+import { askPart } from './ask-part.ts'
+import type { ReplyMemory } from './memory.ts'
+import { CallQueue } from './queue.ts'
+import { Decided, Stop } from './stop.ts'
 
 /** Every part's outcome, in the order of the parts. */
 export interface Composition {
@@ -14,100 +18,160 @@ export interface Composition {
   readonly decider: Failed | undefined
 }
 
-/** Why calls are cancelled that nobody needs any more; says nothing about their upstreams. */
-class Decided extends Error {
-  override readonly name = 'Decided'
+/** An aggregate, compiled. */
+export interface Plan {
+  /** In the order of the file. */
+  readonly parts: readonly Part[]
+  /** Those that wait for no other, in the order they are asked. */
+  readonly first: readonly Part[]
+  /** Calls of one request at once. */
+  readonly concurrency: number
+  /** How long optional parts may go on once no required one does; undefined for as long as they like. */
+  readonly waitForOptionalMs: number | undefined
+  readonly memory: ReplyMemory
+}
 
-  constructor() {
-    super('A required part has failed')
-  }
+export interface ComposeOptions {
+  readonly clock: Clock
+  /** Time for everything, in milliseconds. */
+  readonly totalMs: number
+  /** Told of every outcome as it is known, in that order. */
+  readonly settled?: (outcome: Outcome) => void
 }
 
 /**
- * Asks for all parts, each as soon as the parts it reads are there. Ends when all are settled: by a reply, a failure,
- * the end of `totalMs`, or the failure of a required part, which cancels the rest. Rejects with the reason of
- * `exchange.signal` when that aborts.
+ * Asks for all parts, each the moment the parts it reads are settled. Ends when all are: by a reply, a failure, the end
+ * of `totalMs`, or the failure of a required part, which cancels the rest. Rejects with the reason of `exchange.signal`
+ * when that aborts.
  */
-export async function compose(
-  parts: readonly Part[],
-  exchange: Exchange,
-  { clock, totalMs }: { readonly clock: Clock; readonly totalMs: number },
-): Promise<Composition> {
-  const stop = new AbortController()
-  const whole = AbortSignal.any([exchange.signal, stop.signal])
-  const byName = new Map(parts.map((part) => [part.name, part]))
-  const running = new Map<string, Promise<Outcome>>()
-  const values: Record<string, unknown> = {}
-  const scope = extendScope(exchange.scope, { parts: values })
-  let decider: Failed | undefined
-
-  /** Inputs start before the part that waits for them; the graph has no cycles. */
-  function start(part: Part): Promise<Outcome> {
-    const started = running.get(part.name) ?? run(part)
-    running.set(part.name, started)
-    return started
-  }
-
-  async function run(part: Part): Promise<Outcome> {
-    const outcome = await settle(part)
-    if (outcome.kind === 'failed' && part.required) {
-      decider ??= outcome
-      stop.abort(new Decided())
-    }
-    values[part.name] = toValue(outcome)
-    return outcome
-  }
-
-  async function settle(part: Part): Promise<Outcome> {
-    const { name, fallback } = part
-    try {
-      if (part.inputs.length > 0) await Promise.all(part.inputs.map(awaitInput))
-      const startedAt = clock.now()
-      const reply = await callPart(part, exchange, scope, { whole, clock })
-      return { kind: 'ok', part: name, reply, durationMs: clock.now() - startedAt }
-    } catch (error) {
-      if (!(error instanceof PartFailure)) throw error
-      const isReplaced = fallback !== undefined && error.reason !== 'cancelled'
-      return isReplaced
-        ? { kind: 'fallback', part: name, fallback, failure: error }
-        : { kind: 'failed', part: name, failure: error }
-    }
-  }
-
-  async function awaitInput(name: string): Promise<void> {
-    const part = byName.get(name)
-    if (!part) throw new TypeError(`Unknown part ${name}`)
-    const outcome = await start(part)
-    if (outcome.kind !== 'failed') return
-    throw outcome.failure.reason === 'cancelled' ? outcome.failure : inputFailure(name, outcome.failure)
-  }
-
-  const cancelTotal = Number.isFinite(totalMs)
-    ? clock.after(totalMs, () => stop.abort(new GatewayError('upstream-timeout')))
-    : () => {}
+export async function compose(plan: Plan, exchange: Exchange, options: ComposeOptions): Promise<Composition> {
+  exchange.signal.throwIfAborted()
+  const run = new Run(plan, exchange, options)
+  const leave = () => run.giveUp(exchange.signal.reason)
+  exchange.signal.addEventListener('abort', leave, { once: true })
   try {
-    const outcomes = await Promise.all(parts.map(start))
+    const composition = await run.start()
     exchange.signal.throwIfAborted()
-    return { outcomes, decider }
-  } catch (error) {
-    // Only after a mistake of ours are calls still running here.
-    stop.abort(new Decided())
-    throw error
+    return composition
   } finally {
-    cancelTotal()
+    exchange.signal.removeEventListener('abort', leave)
+    run.end()
   }
 }
 
-/** What templates read as `parts.<name>`; a fallback has a body only. */
-function toValue(outcome: Outcome): unknown {
-  if (outcome.kind === 'failed') return undefined
-  if (outcome.kind === 'fallback') return { body: outcome.fallback.value }
-  const { status, body, headers } = outcome.reply
-  return {
-    body,
-    status,
-    get headers() {
-      return Object.fromEntries(headers)
-    },
+/** One composition under way: a state machine that outcomes drive. */
+class Run {
+  readonly #plan: Plan
+  readonly #options: ComposeOptions
+  readonly #round: Round
+  readonly #scope: Scope
+  readonly #values: Record<string, unknown> = {}
+  readonly #outcomes: (Outcome | undefined)[]
+  /** By part, whether it has been asked for or settled without. */
+  readonly #isBegun: boolean[]
+  readonly #all = new Stop()
+  readonly #optional = this.#all.within()
+  readonly #finished = Promise.withResolvers<Composition>()
+  readonly #appointments: (() => void)[] = []
+  #unsettled: number
+  #unsettledRequired: number
+  #decider: Failed | undefined
+
+  constructor(plan: Plan, exchange: Exchange, options: ComposeOptions) {
+    const { parts, concurrency, memory } = plan
+    this.#plan = plan
+    this.#options = options
+    this.#outcomes = parts.map(() => undefined)
+    this.#isBegun = parts.map(() => false)
+    this.#unsettled = parts.length
+    this.#unsettledRequired = parts.filter(({ required }) => required).length
+    this.#scope = extendScope(exchange.scope, { parts: this.#values })
+    const { clock } = options
+    this.#round = { exchange, clock, memory, queue: new CallQueue(concurrency), crash: this.#finished.reject }
   }
+
+  start(): Promise<Composition> {
+    const { totalMs } = this.#options
+    if (Number.isFinite(totalMs)) this.#after(totalMs, () => this.#all.abort(new GatewayError('upstream-timeout')))
+    if (this.#unsettledRequired === 0) this.#waitForOptional()
+    try {
+      for (const part of this.#plan.first) this.#consider(part)
+    } catch (error) {
+      this.#finished.reject(error)
+    }
+    return this.#finished.promise
+  }
+
+  /** Nobody waits for an answer any more. */
+  giveUp(reason: Error): void {
+    this.#all.abort(reason)
+  }
+
+  end(): void {
+    for (const cancel of this.#appointments) cancel()
+    // Only after a mistake of ours are calls still running here.
+    this.#all.abort(new Decided())
+  }
+
+  /**
+   * Asks for a part, or settles it, once enough is known. Whether it is asked at all comes first, then what it needs: one
+   * failure is enough, however long the others take. So the order in which inputs settle changes nothing.
+   */
+  #consider(part: Part): void {
+    if (this.#isBegun[part.index] || !this.#areSettled(part.gates)) return
+    const inputs = part.needs.flatMap((index) => this.#outcomes[index] ?? [])
+    const failed = inputs.find((outcome) => outcome.kind === 'failed')
+    const isExcluded = part.when !== undefined && !part.when(this.#scope)
+    if (!isExcluded && !failed && inputs.length < part.needs.length) return
+    this.#isBegun[part.index] = true
+    if (isExcluded || (!failed && inputs.some(({ kind }) => kind === 'skipped'))) {
+      this.#settle(part, { kind: 'skipped', part: part.name })
+      return
+    }
+    askPart(part, {
+      scope: this.#scope,
+      within: part.required ? this.#all : this.#optional,
+      round: this.#round,
+      ...(failed && { failure: fromInput(failed) }),
+      done: (outcome) => this.#settle(part, outcome),
+    })
+  }
+
+  #areSettled(positions: readonly number[]): boolean {
+    return positions.every((index) => this.#outcomes[index] !== undefined)
+  }
+
+  #settle(part: Part, outcome: Outcome): void {
+    this.#outcomes[part.index] = outcome
+    this.#values[part.name] = templateValue(outcome)
+    this.#options.settled?.(outcome)
+    if (outcome.kind === 'failed' && part.required) {
+      this.#decider ??= outcome
+      this.#all.abort(new Decided())
+    }
+    this.#unsettled--
+    if (part.required && --this.#unsettledRequired === 0) this.#waitForOptional()
+    for (const index of part.waiting) {
+      const waiting = this.#plan.parts[index]
+      if (waiting) this.#consider(waiting)
+    }
+    if (this.#unsettled === 0) {
+      this.#finished.resolve({ outcomes: this.#outcomes.flatMap((each) => each ?? []), decider: this.#decider })
+    }
+  }
+
+  #waitForOptional(): void {
+    const { waitForOptionalMs } = this.#plan
+    if (waitForOptionalMs === undefined || this.#unsettled === 0) return
+    this.#after(waitForOptionalMs, () => this.#optional.abort(new PartFailure('late', { code: 'upstream-timeout' })))
+  }
+
+  #after(delayMs: number, task: () => void): void {
+    this.#appointments.push(this.#options.clock.after(delayMs, task))
+  }
+}
+
+/** Not asked, because of a part it reads. */
+function fromInput({ part, failure }: Failed): PartFailure {
+  return failure.reason === 'cancelled' ? failure : inputFailure(part, failure)
 }

@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { template } from '../../../gateway/config/fields.ts'
+import type { Scope } from '../../../gateway/core/scope.ts'
+import { exact, Template } from '../../../gateway/core/template.ts'
+
+/** JSON in which every text is a template. */
+export type JsonTemplate =
+  | Template
+  | number
+  | boolean
+  | null
+  | readonly JsonTemplate[]
+  | { readonly [key: string]: JsonTemplate }
+
+type Json = z.output<ReturnType<typeof z.json>>
+type Sink = Pick<z.core.$RefinementCtx, 'addIssue'>
+
+/** JSON with `{references}` in its texts; a text that is one reference and nothing else stands for the value itself. */
+export const jsonTemplate = z.json().transform((written, context) => parse(written, [], context))
+
+function parse(written: Json, path: readonly (string | number)[], sink: Sink): JsonTemplate {
+  if (typeof written === 'string') return parseText(written, path, sink)
+  if (typeof written !== 'object' || written === null) return written
+  if (Array.isArray(written)) return written.map((item, i) => parse(item, [...path, i], sink))
+  return Object.fromEntries(Object.entries(written).map(([key, value]) => [key, parse(value, [...path, key], sink)]))
+}
+
+function parseText(written: string, path: readonly (string | number)[], sink: Sink): JsonTemplate {
+  const parsed = template.safeParse(written)
+  if (parsed.success) return parsed.data
+  for (const { message, ...issue } of parsed.error.issues) {
+    const params = 'params' in issue ? issue.params : undefined
+    sink.addIssue({ code: 'custom', message, path: [...path], ...(params ? { params } : {}) })
+  }
+  return null
+}
+
+/**
+ * Compiles to a function that gives the value for a request. A reference without a value leaves its key out of a
+ * mapping, is null in a list, and alone is undefined. Throws `invalid-request` for a number that cannot be kept.
+ */
+export function compileJson(written: JsonTemplate): (scope: Scope) => unknown {
+  if (written instanceof Template) return (scope) => exact(written.value(scope), written.source)
+  if (typeof written !== 'object' || written === null) return () => written
+  if (Array.isArray(written)) {
+    const items = written.map(compileJson)
+    return (scope) => items.map((item) => item(scope))
+  }
+  const members = Object.entries(written).map(([key, value]) => [key, compileJson(value)] as const)
+  return (scope) => Object.fromEntries(members.map(([key, value]) => [key, value(scope)]))
+}

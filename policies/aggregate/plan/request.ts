@@ -1,0 +1,98 @@
+import { GatewayError } from '../../../gateway/core/errors.ts'
+import type { Scope } from '../../../gateway/core/scope.ts'
+import { exact, Template } from '../../../gateway/core/template.ts'
+import { PartFailure } from '../failure.ts'
+import type { PartOptions } from '../options.ts'
+import { compileJson } from './json-template.ts'
+
+/** A call as it will be made. */
+export interface PartRequest {
+  readonly method: string
+  /** Path and query, encoded. */
+  readonly path: string
+  readonly fields: readonly (readonly [name: string, value: string])[]
+  /** JSON text. */
+  readonly body: string | undefined
+}
+
+/** Longest path a call may have; replies of other parts can stand in it. */
+const MAX_PATH_LENGTH = 16_384
+/** Longest body, in characters. */
+const MAX_BODY_LENGTH = 1_048_576
+
+/** Compiles what a part asks. The function throws `PartFailure` (`input`) when a value it needs is not there. */
+export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest {
+  const { method, path } = part
+  const query = Object.entries(part.query).map(([name, value]) => [encodeURIComponent(name), value] as const)
+  const headers = Object.entries(part.headers)
+  const hasOwn = (name: string) => headers.some(([own]) => own === name)
+  const fixed: PartRequest['fields'] = [
+    ...(hasOwn('accept') ? [] : [['accept', 'application/json'] as const]),
+    ['accept-encoding', 'identity'],
+    ...(part.body === undefined || hasOwn('content-type') ? [] : [['content-type', 'application/json'] as const]),
+  ]
+  const passesLanguage = !hasOwn('accept-language')
+  const body = part.body === undefined ? undefined : compileJson(part.body)
+  const readsParts = [path, ...Object.values(part.query), ...Object.values(part.headers), part.body].some(readsReplies)
+
+  return (scope) => {
+    try {
+      const rendered = withQuery(path.path(scope), query, scope)
+      if (rendered.length > MAX_PATH_LENGTH) {
+        throw new PartFailure('input', { cause: `its path would have more than ${MAX_PATH_LENGTH} characters` })
+      }
+      return { method, path: rendered, fields: fields(scope), body: body && bodyText(body(scope)) }
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      const { detail } = error
+      // What another part did not bring is an upstream's failure; what the client did not send is the client's.
+      if (!readsParts) throw new PartFailure('input', { code: 'invalid-request', detail, cause: detail })
+      throw new PartFailure('input', { cause: detail })
+    }
+  }
+
+  /** Nothing of the client's request goes on but the language and what is written here; who the caller is, the gateway says. */
+  function fields(scope: Scope): PartRequest['fields'] {
+    const all = [...fixed]
+    const language = passesLanguage ? scope.header('accept-language') : undefined
+    if (language !== undefined) all.push(['accept-language', language])
+    for (const [name, value] of headers) {
+      const text = value.header(scope)
+      if (text !== '') all.push([name, text])
+    }
+    return all
+  }
+}
+
+type QueryValue = PartOptions['query'][string]
+
+function withQuery(path: string, query: readonly (readonly [string, QueryValue])[], scope: Scope): string {
+  let rendered = path
+  let separator = path.includes('?') ? '&' : '?'
+  for (const [name, written] of query) {
+    const value = written instanceof Template ? written.value(scope) : written
+    for (const each of [value].flat()) {
+      if (each === undefined || each === null) continue
+      const source = written instanceof Template ? written.source : name
+      const text = typeof each === 'object' ? JSON.stringify(each) : String(exact(each, source))
+      rendered += `${separator}${name}=${encodeURIComponent(text.toWellFormed())}`
+      separator = '&'
+    }
+  }
+  return rendered
+}
+
+function bodyText(value: unknown): string | undefined {
+  const text = JSON.stringify(value) as string | undefined
+  if (text === undefined || text.length <= MAX_BODY_LENGTH) return text
+  throw new PartFailure('input', { cause: `its body would have more than ${MAX_BODY_LENGTH} characters` })
+}
+
+/** True when a value can come from an upstream's reply, so that it is not the client who failed to send it. */
+function readsReplies(value: unknown): boolean {
+  if (value instanceof Template) return value.references.some(({ root }) => REPLIES.has(root))
+  if (typeof value !== 'object' || value === null) return false
+  return Object.values(value).some(readsReplies)
+}
+
+const REPLIES: ReadonlySet<string> = new Set(['parts', 'item', 'index', 'keys'])

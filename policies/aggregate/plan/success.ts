@@ -1,0 +1,31 @@
+import { z } from 'zod'
+
+const CLASS = /^[2-5]xx$/
+
+const pattern = z.union([z.int().min(200).max(599), z.string().regex(CLASS)], {
+  error: 'expected a status such as 404, or a class of them such as "2xx"',
+})
+
+/** Statuses such as `[2xx, 404]`. */
+export const statuses = z.array(pattern).min(1).max(32)
+
+/** What of an upstream counts as a reply. */
+export interface Success {
+  /** True for a status that is no failure. */
+  includes(status: number): boolean
+  /** True for a status that has no body and was named by itself: it stands for null. */
+  isEmpty(status: number): boolean
+}
+
+/** Statuses that never have a body (RFC 9110 §6.4.1). */
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** Compiles the statuses that are a success. */
+export function compileSuccess(written: z.output<typeof statuses>): Success {
+  const named = new Set(written.filter((status) => typeof status === 'number'))
+  const classes = new Set(written.filter((status) => typeof status === 'string').map((text) => Number(text[0])))
+  return {
+    includes: (status) => named.has(status) || classes.has(Math.floor(status / 100)),
+    isEmpty: (status) => BODILESS.has(status) && named.has(status),
+  }
+}

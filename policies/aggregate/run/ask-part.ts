@@ -1,0 +1,74 @@
+import { GatewayError } from '../../../gateway/core/errors.ts'
+import type { Scope } from '../../../gateway/core/scope.ts'
+import { PartFailure } from '../failure.ts'
+import type { Outcome } from '../outcome.ts'
+import type { Part } from '../plan/part.ts'
+import { type Asked, ask, givenUp, type Round, render } from './ask.ts'
+import { type AskedEach, askEach } from './ask-each.ts'
+import { fallBack } from './fall-back.ts'
+import type { Stop } from './stop.ts'
+
+export interface AskPart {
+  readonly scope: Scope
+  /** Its calls are given up with this. */
+  readonly within: Stop
+  readonly round: Round
+  /** Why it cannot be asked at all. */
+  readonly failure?: PartFailure
+  /** Told once what became of it. */
+  readonly done: (outcome: Outcome) => void
+}
+
+/** Asks for one part, once or for each item of its list, within its own time. */
+export function askPart(part: Part, { scope, within, round, failure, done }: AskPart): void {
+  const startedAt = round.clock.now()
+  const limits = limitTime(part, within, round)
+  const finish = (toOutcome: (durationMs: number) => Outcome) => {
+    limits.release()
+    done(toOutcome(round.clock.now() - startedAt))
+  }
+  const unasked = failure ?? givenUp(limits)
+  if (unasked) finish(() => fallBack(part, unasked))
+  else if (part.forEach) {
+    const list = (asked: AskedEach) => finish((durationMs) => toListOutcome(part, asked, durationMs))
+    askEach(part, part.forEach, { scope, limits, round, done: list })
+  } else {
+    const once = (asked: Asked) => finish((durationMs) => toOutcome(part, asked, durationMs))
+    const request = render(part, scope)
+    if (request instanceof PartFailure) once({ failure: request })
+    else ask(part, request, { limits, round, done: once })
+  }
+}
+
+function toOutcome(part: Part, asked: Asked, durationMs: number): Outcome {
+  if ('failure' in asked) return fallBack(part, asked.failure, asked.stale)
+  return { kind: 'ok', part: part.name, reply: asked.reply, durationMs, ageMs: asked.ageMs }
+}
+
+function toListOutcome(part: Part, asked: AskedEach, durationMs: number): Outcome {
+  if (!('list' in asked)) return fallBack(part, asked.failure)
+  const { list, missed, failure } = asked
+  if (!failure) return { kind: 'ok', part: part.name, reply: list, durationMs }
+  // A list of nothing but stand-ins is no reply.
+  if (missed === list.body.length) return { kind: 'fallback', part: part.name, shown: list, failure }
+  return { kind: 'partial', part: part.name, reply: list, durationMs, failed: missed, failure }
+}
+
+/** Calls of a part that nothing else can end need no signal of their own. */
+function limitTime({ timeoutMs, forEach }: Part, within: Stop, { clock }: Round) {
+  if (timeoutMs === undefined && !forEach) return { signal: within.signal, begin() {}, abort() {}, release() {} }
+  const own = within.within()
+  let cancel: (() => void) | undefined
+  return {
+    signal: own.signal,
+    begin() {
+      if (timeoutMs !== undefined)
+        cancel ??= clock.after(timeoutMs, () => own.abort(new GatewayError('upstream-timeout')))
+    },
+    abort: (reason: Error) => own.abort(reason),
+    release() {
+      cancel?.()
+      within.forget(own)
+    },
+  }
+}

@@ -1,0 +1,77 @@
+import { LRUCache } from 'lru-cache'
+import type { Exchange } from '../../../gateway/core/exchange.ts'
+import { principal } from '../../../gateway/core/keys.ts'
+import type { Part } from '../plan/part.ts'
+import type { PartRequest } from '../plan/request.ts'
+import type { Reply } from '../reply/read.ts'
+
+/** A remembered reply and how old it is, in milliseconds. */
+export interface Remembered {
+  readonly reply: Reply
+  readonly ageMs: number
+}
+
+interface Kept {
+  readonly reply: Reply
+  readonly keptAtMs: number
+}
+
+/** A parsed document takes some times the room of its text. */
+const PARSED_FACTOR = 5
+const ENTRY_BYTES = 512
+
+/** Good replies by the call they answered, within a bound of memory; the least recently used are forgotten first. */
+export class ReplyMemory {
+  readonly #kept: LRUCache<string, Kept>
+
+  constructor(maxBytes: number) {
+    this.#kept = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: ({ reply }, key) => ENTRY_BYTES + 2 * key.length + PARSED_FACTOR * reply.json.byteLength,
+    })
+  }
+
+  /** The reply to this call, unless it is older than `maxAgeMs`. */
+  find(key: string, maxAgeMs: number, nowMs: number): Remembered | undefined {
+    const kept = this.#kept.get(key)
+    if (!kept) return undefined
+    const ageMs = nowMs - kept.keptAtMs
+    return ageMs < maxAgeMs ? { reply: kept.reply, ageMs } : undefined
+  }
+
+  /** Remembers a reply, unless its upstream forbids that (RFC 9111 §3) or it was meant for one caller alone. */
+  keep(
+    key: string,
+    reply: Reply,
+    { isPersonal, nowMs }: { readonly isPersonal: boolean; readonly nowMs: number },
+  ): void {
+    const { status, headers, json, body } = reply
+    if (forbidsKeeping(headers, isPersonal)) return
+    // Fields of a fetched response belong to the request that fetched them on some runtimes.
+    this.#kept.set(key, { reply: { status, headers: new Headers([...headers]), json, body }, keptAtMs: nowMs })
+  }
+}
+
+function forbidsKeeping(headers: Headers, isPersonal: boolean): boolean {
+  const directives = (headers.get('cache-control') ?? '').toLowerCase()
+  if (/(?:^|[\s,])no-store(?:$|[\s,])/.test(directives) || headers.get('vary')?.includes('*')) return true
+  return !isPersonal && (/(?:^|[\s,])private(?:$|[\s,=])/.test(directives) || headers.has('set-cookie'))
+}
+
+/**
+ * What a reply is remembered by: everything the call is made of, what earlier policies say of the caller included; and
+ * the caller itself, when what is asked depends on it. Undefined when the caller cannot be told from others.
+ */
+export function memoryKey(part: Part, request: PartRequest, exchange: Exchange): string | undefined {
+  const caller = part.keeping?.isPersonal ? callerOf(exchange) : ''
+  if (caller === undefined) return undefined
+  const told = new Headers()
+  exchange.outgoing.applyTo(told)
+  return JSON.stringify([part.name, caller, request.method, request.path, request.fields, request.body, [...told]])
+}
+
+function callerOf(exchange: Exchange): string | undefined {
+  const known = exchange.get(principal)
+  if (known) return `${known.via} ${known.id}`
+  return exchange.client.ip === undefined ? undefined : `at ${exchange.client.ip}`
+}
