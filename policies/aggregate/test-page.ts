@@ -103,6 +103,8 @@ export async function openPage(options: PageOptions) {
       if (!found) throw new Error(`${upstream} was not asked`)
       return found.request
     },
+    /** What an upstream was asked for, in order. */
+    urlsOf: (upstream: string) => asked.filter((call) => call.upstream === upstream).map(({ request }) => request.url),
     /** Upstreams that were asked and have not answered. */
     get waiting() {
       return [...waiting.keys()]

@@ -2,9 +2,11 @@ import { z } from 'zod'
 
 const CLASS = /^[2-5]xx$/
 
-const pattern = z.union([z.int().min(200).max(599), z.string().regex(CLASS)], {
-  error: 'expected a status such as 404, or a class of them such as "2xx"',
-})
+const expected = { error: 'expected a status such as 404, or a class of them such as "2xx"' }
+const pattern = z.union(
+  [z.int(expected).min(200, expected).max(599, expected), z.string().regex(CLASS, expected)],
+  expected,
+)
 
 /** Statuses such as `[2xx, 404]`. */
 export const statuses = z.array(pattern).min(1).max(32)

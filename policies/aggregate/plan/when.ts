@@ -33,7 +33,10 @@ const comparisons = z.strictObject({
 type Comparison = z.output<typeof comparisons>
 
 const comparison = comparisons
-  .refine((given) => Object.keys(given).length > 0, { error: 'expected at least one comparison, as in "exists: true"' })
+  .refine((given) => Object.keys(given).length > 0, {
+    error: 'expected at least one comparison, as in "exists: true"',
+    when: ({ issues }) => issues.length === 0,
+  })
   .refine((given) => !isContradictory(given), { error: 'never holds: the comparisons contradict each other' })
 
 type Written = z.output<typeof plain> | z.output<typeof oneOf> | Comparison
