@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { commitOrder, testOutbox } from '../../../tests/support/outbox-conformance.ts'
@@ -114,16 +114,16 @@ describe('The SQLite outbox', () => {
     await outbox.close()
   })
 
-  const unopenable: { name: string; prepare: (path: string) => string; says: string }[] = [
+  const unopenable: { name: string; prepare: (path: string) => string | Promise<string>; says: string }[] = [
     {
-      name: 'a file that another process has open',
+      name: 'a file that another process keeps to itself',
       prepare: (path) => {
         const other = new Database(path, { create: true })
         other.run('BEGIN EXCLUSIVE')
         opened.push(other)
         return path
       },
-      says: 'another process uses it',
+      says: 'database is locked; another process keeps it to itself',
     },
     {
       name: 'a file that is no database',
@@ -134,7 +134,37 @@ describe('The SQLite outbox', () => {
         )
         return path
       },
-      says: 'not a database',
+      says: 'file is not a database; it is some other file: give the outbox a file of its own (services.outbox)',
+    },
+    {
+      name: 'the database of another program',
+      prepare: (path) => {
+        const other = new Database(path, { create: true })
+        other.run('CREATE TABLE albums (title TEXT)')
+        other.close()
+        return path
+      },
+      says: 'it is a database of another program (it has the table "albums")',
+    },
+    {
+      name: 'a damaged file',
+      prepare: async (path) => {
+        await fill(path)
+        const bytes = readFileSync(path)
+        writeFileSync(path, bytes.fill(0xaa, 4_096, 4_096 * 6))
+        return path
+      },
+      says: 'the file is damaged: move it away together with its -wal and -shm files',
+    },
+    {
+      name: 'a file that was cut off',
+      prepare: async (path) => {
+        await fill(path)
+        const bytes = readFileSync(path)
+        writeFileSync(path, bytes.subarray(0, Math.floor(bytes.length / 2)))
+        return path
+      },
+      says: 'the file is damaged',
     },
     {
       name: 'a file of a newer version',
@@ -160,17 +190,19 @@ describe('The SQLite outbox', () => {
   afterAll(() => {
     for (const database of opened) database.close()
   })
-  test.each(unopenable)('says clearly that it cannot open $name', ({ prepare, says }) => {
-    const path = prepare(newPath())
+  test.each(unopenable)('says clearly that it cannot open $name', async ({ prepare, says }) => {
+    const path = await prepare(newPath())
+    expect(() => openSqliteOutbox({ path })).toThrow(`Cannot open the outbox ${path}: `)
     expect(() => openSqliteOutbox({ path })).toThrow(says)
-    expect(() => openSqliteOutbox({ path })).toThrow(path)
-  })
-
-  test('can be opened by the next process as soon as it is closed', async () => {
-    const path = newPath()
-    const first = openSqliteOutbox({ path })
-    expect(() => openSqliteOutbox({ path })).toThrow('another process uses it')
-    await first.close()
-    await openSqliteOutbox({ path }).close()
   })
 })
+
+/** Leaves a file with entries and an empty log. */
+async function fill(path: string): Promise<void> {
+  await openSqliteOutbox({ path }).close()
+  const database = new Database(path)
+  database.run(`INSERT INTO entries (id, state, draft, intended_at_ms)
+    SELECT key, 'parked', hex(randomblob(200)), 1 FROM json_each('[${'0,'.repeat(199)}0]')`)
+  database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+  database.close()
+}

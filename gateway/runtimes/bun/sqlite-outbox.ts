@@ -1,45 +1,41 @@
-import { Database } from 'bun:sqlite'
-import { mkdirSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import type { Database } from 'bun:sqlite'
+import type { Clock } from '../../core/clock.ts'
 import type { IntentDraft } from '../../core/events.ts'
 import {
   DEFAULT_OUTBOX_CAPACITY,
   type DueEvent,
-  LEFT_WITHOUT_OUTCOME,
   type Outbox,
   OutboxClosedError,
-  type OutboxCounts,
   OutboxFullError,
   OutboxStateError,
   PUT_BACK,
 } from '../../events/outbox.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { retryWhileBusy } from './sqlite-busy.ts'
+import { openOutboxFile } from './sqlite-file.ts'
 import { createLeases } from './sqlite-leases.ts'
-import { toDueEvent, toEntry, toReceipt } from './sqlite-rows.ts'
-import { migrate } from './sqlite-schema.ts'
+import { startOwner } from './sqlite-owner.ts'
+import { toCounts, toDueEvent, toEntry, toReceipt } from './sqlite-rows.ts'
 import { prepareStatements } from './sqlite-statements.ts'
+import { systemClock } from './system-clock.ts'
 
 export interface SqliteOutboxOptions {
   /** File of the database; its directory is made when missing. */
   readonly path: string
   /** The most entries it holds, default 100,000. */
   readonly capacity?: number
+  readonly clock?: Clock
 }
 
 /**
  * An outbox in an SQLite file that survives a crash and a power loss: each write is synced to the disk before it
- * resolves. Intents that an earlier process left without an outcome are `unknown` once it is open. One process at a
- * time: throws when another one has the file, and when it cannot be opened.
+ * resolves. Several processes of one machine may share it. Intents that a process left without an outcome are
+ * `unknown` once it is gone, which is seen at once, or silent for 10 s. Throws when the file cannot be opened.
  */
-export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: SqliteOutboxOptions): Outbox {
-  const database = openDatabase(path)
-  const statements = prepareStatements(database)
-  const group = createGroupCommit(database)
-
-  const leases = createLeases(database)
+export function openSqliteOutbox(options: SqliteOutboxOptions): Outbox {
+  const { path, capacity = DEFAULT_OUTBOX_CAPACITY, clock = systemClock } = options
+  const { database, statements, group, leases, owner } = openOutboxFile(path, (database) => begin(database, clock))
   let closed = false
-
-  statements.leavePending.run(LEFT_WITHOUT_OUTCOME)
 
   const assertOpen = () => {
     if (closed) throw new OutboxClosedError()
@@ -47,6 +43,13 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
   const write = async (run: () => void) => {
     assertOpen()
     await group.write(run)
+  }
+  const read = async <Result>(run: () => Result) => {
+    assertOpen()
+    return await retryWhileBusy(clock, () => {
+      assertOpen()
+      return run()
+    })
   }
   const promote = (subject: string | null) => {
     if (subject !== null) statements.promote.run(subject)
@@ -56,7 +59,7 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
   const note = (id: string, draft: string, atMs: number) => {
     if (statements.receipt.get(id)) throw new OutboxStateError('note', id, 'new')
     if ((statements.size.get()?.n ?? 0) >= capacity) throw new OutboxFullError(capacity)
-    if (statements.intend.run(id, draft, atMs).changes === 0) throw new OutboxStateError('note', id, 'new')
+    if (statements.intend.run(id, draft, atMs, owner.id).changes === 0) throw new OutboxStateError('note', id, 'new')
   }
   const makeDue = (id: string, json: string, { event, address, committedAtMs }: Omit<DueEvent, 'id'>) => {
     const subject = event.subject ?? null
@@ -113,8 +116,8 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
     },
 
     async due(limit, busy) {
-      assertOpen()
-      return statements.due.all(JSON.stringify([...busy]), limit).map(toDueEvent)
+      const ids = JSON.stringify([...busy])
+      return await read(() => statements.due.all(ids, limit).map(toDueEvent))
     },
 
     async delivered(id, atMs) {
@@ -129,8 +132,7 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
     },
 
     async unsettled(limit, nowMs) {
-      assertOpen()
-      return statements.unsettled.all(nowMs, limit).map(toEntry)
+      return await read(() => statements.unsettled.all(nowMs, limit).map(toEntry))
     },
 
     async postpone(id, { attempts, nextAtMs, reason }) {
@@ -163,27 +165,24 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
     },
 
     async find(id) {
-      assertOpen()
-      const row = statements.find.get(id)
-      if (row) return toEntry(row)
-      const receipt = statements.receipt.get(id)
-      return receipt ? toReceipt(receipt) : undefined
+      return await read(() => {
+        const row = statements.find.get(id)
+        if (row) return toEntry(row)
+        const receipt = statements.receipt.get(id)
+        return receipt ? toReceipt(receipt) : undefined
+      })
     },
 
     async counts() {
-      assertOpen()
-      const counts: Record<string, number> = {}
-      for (const { state, n } of statements.countByState.all()) counts[state] = n
-      const oldest = statements.oldest.get()?.committed_at_ms
-      const { pending = 0, committed = 0, unknown = 0, parked = 0 } = counts
-      const all: OutboxCounts = { pending, committed, unknown, parked }
-      return oldest === undefined || oldest === null ? all : { ...all, oldestCommittedAtMs: oldest }
+      return await read(() => {
+        const rows = statements.countByState.all()
+        return toCounts(rows, statements.oldest.get()?.committed_at_ms)
+      })
     },
 
     async list(state, limit, after) {
-      assertOpen()
       const { intendedAtMs, id } = after ?? { intendedAtMs: Number.MIN_SAFE_INTEGER, id: '' }
-      return statements.list.all(state, intendedAtMs, id, limit).map(toEntry)
+      return await read(() => statements.list.all(state, intendedAtMs, id, limit).map(toEntry))
     },
 
     async acquireLease(holder, ttlMs, nowMs) {
@@ -201,7 +200,8 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
     async close() {
       if (closed) return
       closed = true
-      group.flush()
+      // What waits already is stored before this; a disk that takes nothing must not keep the process from ending.
+      await owner.end().catch(() => {})
       // SQLite keeps the file, and its lock, until the last statement is gone.
       for (const statement of [...Object.values(statements), leases]) statement.finalize()
       database.close(true)
@@ -212,23 +212,16 @@ export function openSqliteOutbox({ path, capacity = DEFAULT_OUTBOX_CAPACITY }: S
 /** Name of the one lease there is for delivery. */
 const RELAY = 'relay'
 
-function openDatabase(path: string): Database {
-  const where = `Cannot open the outbox ${resolve(path)}`
-  let database: Database | undefined
-  try {
-    mkdirSync(dirname(resolve(path)), { recursive: true })
-    database = new Database(path, { create: true, strict: true })
-    migrate(database)
-    return database
-  } catch (cause) {
-    database?.close()
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    const isLocked = reason.includes('locked')
-    throw new Error(
-      `${where}: ${isLocked ? 'another process uses it: is this gateway running already? If not, give each gateway a file of its own (services.outbox)' : reason}`,
-      {
-        cause,
-      },
-    )
-  }
+function begin(database: Database, clock: Clock) {
+  const statements = prepareStatements(database)
+  const group = createGroupCommit(database, clock)
+  const leases = createLeases(database)
+  const owner = startOwner({
+    leases,
+    write: group.write,
+    writeNow: (run) => database.transaction(run).immediate(),
+    clock,
+    leavePending: statements.leavePending,
+  })
+  return { database, statements, group, leases, owner }
 }

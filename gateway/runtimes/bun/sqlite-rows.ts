@@ -1,4 +1,4 @@
-import type { DueEvent, OutboxEntry, Receipt, StoredState } from '../../events/outbox.ts'
+import type { DueEvent, OutboxCounts, OutboxEntry, Receipt, StoredState } from '../../events/outbox.ts'
 
 /** A row of the table `entries`. */
 export interface EntryRow {
@@ -56,4 +56,14 @@ export function toEntry(row: EntryRow): OutboxEntry {
 /** The receipt of a delivered entry. */
 export function toReceipt({ id, delivered_at_ms: deliveredAtMs, caller }: ReceiptRow): Receipt {
   return { id, state: 'delivered', deliveredAtMs, ...(caller === null ? {} : { caller }) }
+}
+
+/** How full the outbox is, from the number of entries in each state. */
+export function toCounts(
+  rows: readonly { readonly state: StoredState; readonly n: number }[],
+  oldestCommittedAtMs: number | null | undefined,
+): OutboxCounts {
+  const counts = { pending: 0, committed: 0, unknown: 0, parked: 0 }
+  for (const { state, n } of rows) counts[state] = n
+  return typeof oldestCommittedAtMs === 'number' ? { ...counts, oldestCommittedAtMs } : counts
 }

@@ -59,20 +59,37 @@ const SEVERAL_PROCESSES = `
 /** What makes each version out of the one before; the first out of nothing. */
 const MIGRATIONS = [ENTRIES, SEVERAL_PROCESSES]
 
-/** Brings a database to the present schema, in one transaction that also proves that nobody else has the file. */
+/** Brings a database to the present schema, in one transaction, so that several processes may start at once. */
 export function migrate(database: Database): void {
-  database.run('PRAGMA locking_mode = EXCLUSIVE')
+  assertOurs(database)
   database.run('PRAGMA journal_mode = WAL')
   // Without FULL a write-ahead log is synced at checkpoints only, and a power loss takes acknowledged writes with it.
   database.run('PRAGMA synchronous = FULL')
 
   const migration = database.transaction(() => {
-    const version = database.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version ?? 0
+    const version = versionOf(database)
     if (version > MIGRATIONS.length) {
-      throw new Error(`it has schema ${version}, this version knows ${MIGRATIONS.length}; a newer version wrote it`)
+      throw new Error(
+        `it has schema ${version}, this version knows ${MIGRATIONS.length}; a newer version wrote it: use that, or another file`,
+      )
     }
-    for (const migration of MIGRATIONS.slice(version)) database.run(migration)
-    database.run(`PRAGMA user_version = ${MIGRATIONS.length}`)
+    for (const step of MIGRATIONS.slice(version)) database.run(step)
+    if (version < MIGRATIONS.length) database.run(`PRAGMA user_version = ${MIGRATIONS.length}`)
   })
-  migration.exclusive()
+  migration.immediate()
+}
+
+/** A database of another program is left as it is. */
+function assertOurs(database: Database): void {
+  const tables = database.query<{ name: string }, []>(`SELECT name FROM sqlite_schema WHERE type = 'table'`).all()
+  const names = tables.map(({ name }) => name)
+  if (names.length > 0 && !names.includes('entries')) {
+    throw new Error(
+      `it is a database of another program (it has the table "${names[0]}"); give the outbox a file of its own (services.outbox)`,
+    )
+  }
+}
+
+function versionOf(database: Database): number {
+  return database.query<{ user_version: number }, []>('PRAGMA user_version').get()?.user_version ?? 0
 }

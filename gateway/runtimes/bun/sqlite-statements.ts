@@ -12,10 +12,12 @@ export function prepareStatements(database: Database) {
     nextSequence: database.prepare<Count, []>('UPDATE totals SET sequence = sequence + 1 RETURNING sequence AS n'),
 
     leavePending: database.prepare<null, [reason: string]>(
-      `UPDATE entries SET state = 'unknown', reason = ? WHERE state = 'pending'`,
+      `UPDATE entries SET state = 'unknown', reason = ?
+       WHERE state = 'pending' AND (owner IS NULL OR owner NOT IN (SELECT holder FROM leases))`,
     ),
-    intend: database.prepare<null, [id: string, draft: string, intendedAtMs: number]>(
-      `INSERT INTO entries (id, state, draft, intended_at_ms) VALUES (?, 'pending', ?, ?) ON CONFLICT DO NOTHING`,
+    intend: database.prepare<null, [id: string, draft: string, intendedAtMs: number, owner: string]>(
+      `INSERT INTO entries (id, state, draft, intended_at_ms, owner) VALUES (?, 'pending', ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
     ),
     waitingSubject: database.prepare<Count, [subject: string]>(
       `SELECT 1 AS n FROM entries WHERE subject = ? AND state = 'committed' LIMIT 1`,
