@@ -37,6 +37,13 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
     help: 'Age of the oldest event that waits for the broker',
     labels: [],
   },
+  sluice_outbox_unknown: { kind: 'gauge', help: 'Requests of which nobody knows whether an event is due', labels: [] },
+  sluice_outbox_parked: { kind: 'gauge', help: 'Events and requests that wait for an operator', labels: [] },
+  sluice_relay_lease_held: {
+    kind: 'gauge',
+    help: '1 in the process that delivers, 0 in one that stands by',
+    labels: [],
+  },
   sluice_outbox_refused_total: { kind: 'counter', help: 'Intents the outbox could not take', labels: ['reason'] },
   sluice_events_published_total: { kind: 'counter', help: 'Events sent to the broker, repeats included', labels: [] },
   sluice_events_confirmed_total: { kind: 'counter', help: 'Events the broker has confirmed', labels: [] },

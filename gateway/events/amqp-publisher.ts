@@ -96,10 +96,10 @@ export function createAmqpPublisher(options: AmqpPublisherOptions): Publisher {
       return state.name === 'ready' && refusal !== undefined ? { ...state, refusal } : state
     },
 
-    async publish(event, address) {
+    async publish(event, address, mayStill) {
       const message = toAmqpMessage(event, address)
       if (!session || state.name !== 'ready') throw new Error(`Cannot publish: the broker is ${describe(state)}`)
-      return await session.publish(message, address)
+      return await session.publish(message, address, mayStill)
     },
 
     onReady(listener) {

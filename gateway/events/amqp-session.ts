@@ -11,7 +11,7 @@ import { declareExchange } from './declare-exchange.ts'
 /** Publishing on one connection: channels are opened, and opened again, as they are needed. */
 export interface AmqpSession {
   /** Resolves with what the broker did; rejects when nobody knows, in time or for ever. */
-  publish(message: AmqpMessage, address: EventAddress): Promise<'confirmed' | 'returned'>
+  publish(message: AmqpMessage, address: EventAddress, mayStill?: () => boolean): Promise<'confirmed' | 'returned'>
   /** Resolves when everything was declared, or refused. */
   readonly declared: Promise<void>
   /** What the broker refuses, if anything. */
@@ -70,10 +70,16 @@ export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
     return declaring
   }
 
-  async function send(message: AmqpMessage, { exchange, routingKey }: EventAddress): Promise<'confirmed' | 'returned'> {
+  async function send(
+    message: AmqpMessage,
+    { exchange, routingKey }: EventAddress,
+    mayStill: () => boolean,
+  ): Promise<'confirmed' | 'returned'> {
     await topology.admit({ exchange, routingKey })
     await declare(exchange)
     const channel = await channelForPublishing()
+    if (!mayStill())
+      throw new Error('it was not sent: it was given up meanwhile, or became the task of another process')
     const { messageId } = message.properties
     try {
       const mandatory = true
@@ -104,17 +110,19 @@ export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
 
     declared: topology.declared,
 
-    publish(message, address) {
+    publish(message, address, mayStill = () => true) {
       if (unconfirmed >= MAX_UNCONFIRMED) {
         return Promise.reject(new Error(`${MAX_UNCONFIRMED} messages wait for the broker's confirmation already`))
       }
       unconfirmed++
       const sentAtMs = clock.now()
-      const sending = send(message, address).finally(() => {
+      let isGivenUp = false
+      const sending = send(message, address, () => !isGivenUp && mayStill()).finally(() => {
         unconfirmed--
       })
       return new Promise((resolve, reject) => {
         const cancel = clock.after(confirmTimeoutMs, () => {
+          isGivenUp = true
           reject(new Error(`the broker did not confirm within ${confirmTimeoutMs} ms`))
           // It owed a heartbeat at least: the connection leads nowhere, whatever the socket says.
           if (connection.heardAtMs <= sentAtMs) connection.abandon('the broker has fallen silent')

@@ -18,9 +18,10 @@ export interface Publisher {
   /**
    * `confirmed`: the broker has it. `returned`: the broker has no queue for it, so sending it again is no use.
    * Rejects when nobody knows (connection lost, no answer in time, negative acknowledgement): send the same event
-   * again later. Rejects with `UnpublishableError` when this event can never be sent.
+   * again later. Rejects with `UnpublishableError` when this event can never be sent. `mayStill` is asked right before
+   * the event is written to the connection, which may be a while later; nothing is sent when it says no.
    */
-  publish(event: CloudEvent, address: EventAddress): Promise<'confirmed' | 'returned'>
+  publish(event: CloudEvent, address: EventAddress, mayStill?: () => boolean): Promise<'confirmed' | 'returned'>
   /** Calls `listener` each time publishing becomes possible; the returned function ends that. */
   onReady(listener: () => void): () => void
   /** Ends the connection; what is in flight rejects. */

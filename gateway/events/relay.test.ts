@@ -8,6 +8,8 @@ import type { Outbox } from './outbox.ts'
 import { UnpublishableError } from './publisher.ts'
 import { createRelay, type Relay } from './relay.ts'
 
+const ALWAYS_HELD = { isHeld: true, onHeld: () => () => {} }
+
 describe('The relay', () => {
   let clock: VirtualClock
   let outbox: Outbox
@@ -15,7 +17,7 @@ describe('The relay', () => {
   let telemetry: RecordedTelemetry
   let relay: Relay
 
-  const startRelay = () => createRelay({ outbox, publisher, clock, random: () => 0, ...telemetry })
+  const startRelay = () => createRelay({ outbox, publisher, lease: ALWAYS_HELD, clock, random: () => 0, ...telemetry })
 
   beforeEach(async () => {
     clock = createVirtualClock(0)

@@ -1,17 +1,25 @@
 import type { Clock } from '../core/clock.ts'
+import type { StepHook } from '../core/events.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
+import { createDelivery } from './delivery.ts'
+import type { Lease } from './lease.ts'
 import type { DueEvent, Outbox } from './outbox.ts'
-import { type Publisher, UnpublishableError } from './publisher.ts'
+import { measureOutbox } from './outbox-gauges.ts'
+import type { Publisher } from './publisher.ts'
 
 export interface RelayParts {
   readonly outbox: Outbox
   readonly publisher: Publisher
+  /** Nothing is published without it. */
+  readonly lease: Pick<Lease, 'isHeld' | 'onHeld'>
   readonly clock: Clock
   /** Uniform in [0, 1); spreads retries. */
   readonly random: () => number
   readonly log: Logger
   readonly metrics: Metrics
+  /** Told of each step between publishing an event and marking it. */
+  readonly onStep?: StepHook | undefined
 }
 
 /** Carries committed events from the outbox to the broker, at least once, each subject's in order. */
@@ -19,30 +27,27 @@ export interface Relay {
   /** There may be something to publish: looks at once. Neither throws nor waits. */
   wake(): void
   /**
-   * Publishes what is due until nothing is left, the broker is away, or `withinMs` milliseconds have passed.
-   * Resolves with the number of events that stay in the outbox.
+   * Publishes what is due until nothing is left, the broker is away, another process has the lease, or `withinMs`
+   * milliseconds have passed. Resolves with the number of events that stay in the outbox.
    */
   flush(withinMs: number): Promise<number>
-  /** Starts nothing further, and resolves when nothing is in flight. Comes before the outbox is closed. */
+  /** Starts nothing further, and resolves when nothing is in flight. Comes before lease and outbox are ended. */
   stop(): Promise<void>
 }
 
 const SWEEP_MS = 1_000
+const FLUSH_LOOK_MS = 100
 const BATCH = 100
 const MAX_IN_FLIGHT = 256
-/** A queue may be on its way: consumers that start together with the gateway bind theirs a moment later. */
-const RETURNED_PATIENCE_MS = 30_000
 const RETRY: Backoff = { baseMs: 100, maxMs: 30_000 }
 
 /** Starts a relay: it publishes when woken, and sweeps up every second what was left for any reason. */
-export function createRelay({ outbox, publisher, clock, random, log, metrics }: RelayParts): Relay {
+export function createRelay(parts: RelayParts): Relay {
+  const { outbox, publisher, lease, clock, random, log, metrics } = parts
+  const delivery = createDelivery(parts)
   /** Entries in flight or put off; what comes after them in their subjects waits with them. */
   const busy = new Set<string>()
   const failures = new Map<string, number>()
-  /** When the broker first gave an entry back. */
-  const returnedAtMs = new Map<string, number>()
-  /** Confirmed, but the outbox could not take note: not to be published again. */
-  const confirmed = new Set<string>()
   const inFlight = new Set<Promise<void>>()
   const retries = new Set<() => void>()
   let onSettled: (() => void)[] = []
@@ -73,9 +78,9 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
   async function publishDue(): Promise<void> {
     for (;;) {
       const room = Math.min(BATCH, MAX_IN_FLIGHT - inFlight.size)
-      if (room <= 0 || publisher.state.name !== 'ready') return
+      if (room <= 0 || publisher.state.name !== 'ready' || !lease.isHeld) return
       const due = await outbox.due(room, busy)
-      if (stopped) return
+      if (stopped || !lease.isHeld) return
       for (const entry of due) start(entry)
       if (due.length < room) return
     }
@@ -83,50 +88,21 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
 
   function start(entry: DueEvent): void {
     busy.add(entry.id)
-    const delivery = deliver(entry)
+    const delivering = delivery
+      .deliver(entry)
       .then(() => release(entry.id))
-      .catch((error) => putOff(entry, error))
+      .catch((error) => {
+        // Whoever has the lease now sends it again; should that be this process once more, it begins anew.
+        if (lease.isHeld) putOff(entry, error)
+        else busy.delete(entry.id)
+      })
       .finally(() => {
-        inFlight.delete(delivery)
+        inFlight.delete(delivering)
         for (const resolve of onSettled) resolve()
         onSettled = []
         wake()
       })
-    inFlight.add(delivery)
-  }
-
-  /** Resolves once the entry has left the committed ones; rejects when it has to be tried again. */
-  async function deliver({ id, event, address }: DueEvent): Promise<void> {
-    if (!confirmed.has(id)) {
-      const refusal = await publish({ id, event, address })
-      if (refusal !== undefined) return park({ id, event }, refusal)
-      confirmed.add(id)
-      metrics.count('sluice_events_confirmed_total')
-    }
-    await outbox.delivered(id, clock.now())
-  }
-
-  /** Why the event is given up, or `undefined` when it has been delivered; rejects when it has to be tried again. */
-  async function publish({ id, event, address }: Omit<DueEvent, 'committedAtMs'>): Promise<string | undefined> {
-    metrics.count('sluice_events_published_total')
-    try {
-      if ((await publisher.publish(event, address)) === 'confirmed') return undefined
-    } catch (error) {
-      if (error instanceof UnpublishableError) return error.message
-      throw error
-    }
-    metrics.count('sluice_events_returned_total')
-    const reason = `the broker returned it: no queue is bound to exchange "${address.exchange}" for "${address.routingKey}"`
-    const firstMs = returnedAtMs.get(id) ?? clock.now()
-    returnedAtMs.set(id, firstMs)
-    if (clock.now() - firstMs >= RETURNED_PATIENCE_MS) return reason
-    throw new Error(reason)
-  }
-
-  async function park({ id, event }: Pick<DueEvent, 'id' | 'event'>, reason: string): Promise<void> {
-    await outbox.park(id, reason, clock.now())
-    metrics.count('sluice_events_parked_total')
-    log.error('Parked an event', { id, event: event.id, type: event.type, subject: event.subject, reason })
+    inFlight.add(delivering)
   }
 
   function putOff({ id, event }: DueEvent, error: unknown): void {
@@ -152,47 +128,46 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
   function release(id: string): void {
     busy.delete(id)
     failures.delete(id)
-    returnedAtMs.delete(id)
-    confirmed.delete(id)
+    delivery.forget(id)
   }
 
   async function sweep(): Promise<void> {
     wake()
-    try {
-      const { committed, oldestCommittedAtMs } = await outbox.counts()
-      const ageMs = oldestCommittedAtMs === undefined ? 0 : Math.max(0, clock.now() - oldestCommittedAtMs)
-      metrics.gauge('sluice_outbox_pending', committed)
-      metrics.gauge('sluice_outbox_oldest_age_seconds', ageMs / 1_000)
-    } catch (error) {
-      log.error('Cannot read the outbox', { reason: messageOf(error) })
-    }
+    await measureOutbox(outbox, clock, metrics).catch((error) =>
+      log.error('Cannot read the outbox', { reason: messageOf(error) }),
+    )
     if (!stopped) cancelSweep = clock.after(SWEEP_MS, sweep)
   }
 
+  /** Resolves when a delivery has ended either way, or after a moment. */
+  async function nextChange(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    onSettled.push(resolve)
+    const cancel = clock.after(FLUSH_LOOK_MS, resolve)
+    await promise
+    cancel()
+  }
+
   const endReadyCalls = publisher.onReady(wake)
+  const endLeaseCalls = lease.onHeld(wake)
   void sweep()
 
   return {
     wake,
 
     async flush(withinMs) {
-      let isLate = false
-      const deadline = Promise.withResolvers<void>()
-      const cancel = clock.after(withinMs, () => {
-        isLate = true
-        deadline.resolve()
-      })
+      const endMs = clock.monotonic() + withinMs
       for (;;) {
-        const left = (await outbox.counts()).committed
-        const isAway = publisher.state.name === 'away' || publisher.state.name === 'closed'
-        // What was put off comes again later than a stop should take.
-        const isPutOff = inFlight.size === 0 && busy.size >= left
-        if (left === 0 || isLate || isAway || isPutOff || stopped) {
-          cancel()
-          return left
+        const isAway = publisher.state.name === 'away' || publisher.state.name === 'closed' || !lease.isHeld
+        const isOver = isAway || stopped || clock.monotonic() >= endMs
+        // Counting reads the whole outbox: not after every single one of many deliveries.
+        if (isOver || inFlight.size === 0) {
+          const left = (await outbox.counts()).committed
+          // What was put off comes again later than a stop should take.
+          if (isOver || left === 0 || (inFlight.size === 0 && busy.size >= left)) return left
         }
         wake()
-        await Promise.race([deadline.promise, new Promise<void>((resolve) => onSettled.push(resolve))])
+        await nextChange()
       }
     },
 
@@ -200,6 +175,7 @@ export function createRelay({ outbox, publisher, clock, random, log, metrics }: 
       stopped = true
       cancelSweep()
       endReadyCalls()
+      endLeaseCalls()
       while (inFlight.size > 0) await Promise.all(inFlight)
       for (const cancel of retries) cancel()
     },

@@ -2,10 +2,11 @@ import type { Dependency } from '../../admin/app.ts'
 import { type EmbeddedBrokerAddress, parseEmbeddedBroker } from '../../config/broker-address.ts'
 import type { Plan } from '../../config/plan.ts'
 import type { Clock } from '../../core/clock.ts'
-import type { EventBus } from '../../core/events.ts'
+import type { EventBus, StepHook } from '../../core/events.ts'
 import type { Logger, Metrics } from '../../core/telemetry.ts'
 import { createAmqpPublisher } from '../../events/amqp-publisher.ts'
 import { createEventBus } from '../../events/event-bus.ts'
+import { startLease } from '../../events/lease.ts'
 import { createMemoryOutbox } from '../../events/memory-outbox.ts'
 import type { Outbox } from '../../events/outbox.ts'
 import { createRelay } from '../../events/relay.ts'
@@ -19,6 +20,8 @@ export interface DeliveryParts {
   readonly createId: () => string
   readonly log: Logger
   readonly metrics: Metrics
+  /** Told of the steps of every event. */
+  readonly onStep?: StepHook
 }
 
 /** The way of an event: bus, outbox, relay, broker. */
@@ -38,14 +41,15 @@ export async function startDelivery(
   { services: { broker, outbox: place }, topology }: Pick<Plan, 'services' | 'topology'>,
   parts: DeliveryParts,
 ): Promise<EventDelivery> {
-  const outbox = openOutbox(place)
+  const outbox = openOutbox(place, parts)
   const { embedded, publisher, brokerUrl } = await connectBroker(broker, { ...parts, topology }).catch(
     async (error: unknown) => {
       await outbox.close()
       throw error
     },
   )
-  const relay = createRelay({ outbox, publisher, ...parts })
+  const lease = startLease({ outbox, holder: parts.createId(), ...parts })
+  const relay = createRelay({ outbox, publisher, lease, ...parts })
   return {
     events: createEventBus({ outbox, wake: relay.wake, ...parts }),
     brokerUrl,
@@ -67,6 +71,7 @@ export async function startDelivery(
     async stop(withinMs) {
       const left = await relay.flush(withinMs)
       await relay.stop()
+      await lease.stop()
       await publisher.close()
       await outbox.close()
       await embedded?.stop()
@@ -96,8 +101,8 @@ async function startBroker({ port, file }: EmbeddedBrokerAddress, parts: Deliver
 
 const SQLITE = 'sqlite:'
 
-function openOutbox(place: string): Outbox {
-  return place.startsWith(SQLITE) ? openSqliteOutbox({ path: place.slice(SQLITE.length) }) : createMemoryOutbox()
+function openOutbox(place: string, { clock }: DeliveryParts): Outbox {
+  return place.startsWith(SQLITE) ? openSqliteOutbox({ path: place.slice(SQLITE.length), clock }) : createMemoryOutbox()
 }
 
 interface BrokerState {

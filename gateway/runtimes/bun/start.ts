@@ -5,7 +5,7 @@ import { loadConfig } from '../../config/load.ts'
 import { ConfigError } from '../../config/mistake.ts'
 import type { Plan } from '../../config/plan.ts'
 import type { Clock } from '../../core/clock.ts'
-import type { EventBus } from '../../core/events.ts'
+import type { EventBus, StepHook } from '../../core/events.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { UpstreamServices } from '../../core/services.ts'
 import type { Logger } from '../../core/telemetry.ts'
@@ -32,6 +32,8 @@ export interface StartOptions {
   readonly clock?: Clock
   /** Policies beside the built-in ones. */
   readonly policies?: readonly Policy[]
+  /** For tests of faults: told of the steps of every event, and waited for at each. */
+  readonly onStep?: StepHook
 }
 
 export interface RunningGateway {
@@ -46,7 +48,7 @@ export interface RunningGateway {
 
 /** Starts a gateway on Bun. Throws `ConfigError`, or an error that says in one line what to mend; nothing keeps running then. */
 export async function startGateway(options: StartOptions): Promise<RunningGateway> {
-  const { config, log, clock = systemClock } = options
+  const { config, log, clock = systemClock, onStep } = options
   const load = (text: string) =>
     loadConfig(text, { file: config, registry: registryOf(options), environment: processEnvironment })
   const plan = load(readConfig(config))
@@ -56,7 +58,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   try {
     const store = connectStore(plan.services.store, clock, log)
     cleanUps.push(store.close)
-    const delivery = plan.announces ? await startDelivery(plan, parts) : undefined
+    const delivery = plan.announces ? await startDelivery(plan, { ...parts, ...(onStep && { onStep }) }) : undefined
     cleanUps.push(() => delivery?.stop(0))
     await store.opened
     const services: UpstreamServices = {
@@ -216,5 +218,5 @@ async function drain(listener: Listener, gateway: () => Gateway, leftMs: () => n
 
 async function finish(delivery: EventDelivery, withinMs: number, log: Logger): Promise<void> {
   const left = await delivery.stop(withinMs)
-  if (left > 0) log.warn('events stay in the outbox until the next start', { left })
+  if (left > 0) log.warn('events stay in the outbox for the next gateway that opens it', { left })
 }
