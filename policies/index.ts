@@ -2,7 +2,9 @@ import type { Policy } from '../gateway/core/policy.ts'
 import aggregate from './aggregate/index.ts'
 import apiKey from './api-key/index.ts'
 import circuitBreaker from './circuit-breaker/index.ts'
+import commandStatus from './command-status/index.ts'
 import cors from './cors/index.ts'
+import enqueue from './enqueue/index.ts'
 import grayRelease from './gray-release/index.ts'
 import headers from './headers/index.ts'
 import idempotency from './idempotency/index.ts'
@@ -19,7 +21,9 @@ export const builtInPolicies: readonly Policy[] = [
   aggregate,
   apiKey,
   circuitBreaker,
+  commandStatus,
   cors,
+  enqueue,
   grayRelease,
   headers,
   idempotency,

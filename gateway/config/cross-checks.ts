@@ -2,6 +2,7 @@ import { isLocalRoot } from '../core/reference.ts'
 import type { Template } from '../core/template.ts'
 import { parseRoutePath, type RoutePath, shapeOf } from '../routing/route-path.ts'
 import type { DataMistake } from './issues.ts'
+import { linkMistakes } from './link-checks.ts'
 import { didYouMean } from './mistake.ts'
 import type { MountedList } from './policies.ts'
 import { METHODS, routeSchema } from './schema.ts'
@@ -17,7 +18,7 @@ export interface Readable {
 }
 
 /** A field is undefined when it is not there or cannot be read. */
-interface ReadableRoute {
+export interface ReadableRoute {
   readonly path: string | undefined
   readonly methods: readonly string[] | undefined
   readonly upstream: { readonly name: string; readonly path?: Template | undefined } | undefined
@@ -71,6 +72,7 @@ export function crossMistakes(config: Readable, upstreams: Mounted, routes: Moun
       ...upstreamMistakes(name, route, [...config.upstreams.keys()]),
     ]),
     ...conflictMistakes(config),
+    ...linkMistakes(config.routes, routes),
   ]
 }
 

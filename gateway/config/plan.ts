@@ -25,6 +25,8 @@ export interface Plan {
 export interface Mount {
   readonly policy: Policy
   readonly options: unknown
+  /** Where the options stand in the file. */
+  readonly optionsPath: readonly (string | number)[]
   readonly site: Site
   /** True when an option refers to `body`, so that the JSON body is read beforehand. */
   readonly readsBody: boolean

@@ -77,6 +77,7 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
     mounts.push({
       policy,
       options: parsed.value,
+      optionsPath,
       site,
       readsBody: [...references(parsed.value)].some(({ found }) => found.root === 'body'),
     })

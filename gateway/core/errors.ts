@@ -7,6 +7,7 @@ export const FAILURES = {
   'invalid-credentials': { status: 401, title: 'Credentials are not valid' },
   forbidden: { status: 403, title: 'The caller may not do this' },
   'route-not-found': { status: 404, title: 'No route answers this path' },
+  'command-not-found': { status: 404, title: 'There is no such command' },
   'method-not-allowed': { status: 405, title: 'The route does not allow this method' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
   'idempotency-key-in-use': { status: 409, title: 'A request with this Idempotency-Key is still running' },

@@ -5,6 +5,7 @@ import type { Key } from './keys.ts'
 import type { Middleware } from './pipeline.ts'
 import type { LocalRoot } from './reference.ts'
 import type { Services, UpstreamRequest, UpstreamServices } from './services.ts'
+import type { Template } from './template.ts'
 
 /** What is known at load about the place a policy is mounted at. */
 export interface Site {
@@ -42,6 +43,17 @@ export interface OptionMistake {
   readonly candidates?: readonly string[]
 }
 
+/** An address a policy hands out, which another route has to answer. */
+export interface RouteLink {
+  /** Leads from the options to the address. */
+  readonly path: readonly (string | number)[]
+  readonly address: Template
+  /** Name of the policy that must answer a `GET` of it. */
+  readonly policy: string
+  /** The reference, as in `command.id`, whose value that policy must read from the path. */
+  readonly carries: string
+}
+
 interface PolicyTraits<Schema extends z.ZodType> {
   /** Folder name, YAML key and metric label at once; kebab-case. */
   readonly name: string
@@ -49,7 +61,7 @@ interface PolicyTraits<Schema extends z.ZodType> {
   readonly options: Schema
   /** Mistakes that the schema cannot see, such as an unknown upstream. Runs at load, after the schema has accepted. */
   check?(options: z.output<Schema>, site: Site): readonly OptionMistake[]
-  /** Roots beyond the request that its templates may read: `response` in `publish`, `parts` in `aggregate`. */
+  /** Roots beyond the request that its templates may read: `response` in `publish`, `command` in `enqueue`, `parts` in `aggregate`. */
   readonly reads?: readonly LocalRoot[]
   /** Request fields only this gateway may set; dropped from every client request on every route. Lower case. */
   reserves?(options: z.output<Schema>): readonly string[]
@@ -62,6 +74,8 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   readonly announces?: boolean
   /** Exchanges of the broker it publishes to, given these options; declared before anything goes there. */
   exchanges?(options: z.output<Schema>): readonly string[]
+  /** Addresses it hands out that other routes must answer, given these options; checked at load. */
+  links?(options: z.output<Schema>): readonly RouteLink[]
   /** Values it sets on the exchange. */
   readonly provides?: readonly Key<unknown>[]
   /** Values that, when a policy of the route sets them at all, must be set before this one runs. */

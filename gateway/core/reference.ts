@@ -15,12 +15,13 @@ export const ROOTS = [
   'item',
   'index',
   'keys',
+  'command',
 ] as const
 
 export type Root = (typeof ROOTS)[number]
 
 /** Places that only some policies have; each declares in `reads` which. */
-export const LOCAL_ROOTS = ['response', 'parts', 'item', 'index', 'keys'] as const
+export const LOCAL_ROOTS = ['response', 'parts', 'item', 'index', 'keys', 'command'] as const
 
 export type LocalRoot = (typeof LOCAL_ROOTS)[number]
 
@@ -53,7 +54,11 @@ export class ReferenceMistake extends Error {
   }
 }
 
-const FIXED: Readonly<Partial<Record<Root, readonly string[]>>> = { client: ['ip', 'id'], route: ['id'] }
+const FIXED: Readonly<Partial<Record<Root, readonly string[]>>> = {
+  client: ['ip', 'id'],
+  route: ['id'],
+  command: ['id'],
+}
 const PART_FIELDS = ['body', 'status', 'headers']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const NAME = /^[^\s{}.[\]"'`$#<>()=;,|&!?]+$/
@@ -123,6 +128,8 @@ function reader(root: Root, path: readonly string[]): (scope: Scope) => unknown 
       return (scope) => dig(scope.body, path)
     case 'response':
       return (scope) => dig(scope.response, path)
+    case 'command':
+      return (scope) => dig(scope.command, path)
     case 'parts':
       return (scope) => dig(scope.parts, path)
     case 'item':

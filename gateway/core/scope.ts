@@ -22,6 +22,8 @@ export interface Scope {
   readonly index?: number
   /** What one call for many items asks for. */
   readonly keys?: readonly (string | number)[]
+  /** `{ id }`, inside `enqueue` only. */
+  readonly command?: unknown
 }
 
 /** A scope with some values added, e.g. the parts of an aggregate; the rest stays lazy. */

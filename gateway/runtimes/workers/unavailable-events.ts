@@ -1,15 +1,15 @@
 import { GatewayError } from '../../core/errors.ts'
 import type { EventBus } from '../../core/events.ts'
 
-/** Refuses every request that would announce an event: an order taken without a durable note of it could be lost. */
+/** Refuses every request that needs the outbox: an order taken without a durable note of it could be lost. */
 export const unavailableEvents: EventBus = {
   intend: refuse,
   accept: refuse,
-  status: async () => undefined,
+  status: refuse,
 }
 
 async function refuse(): Promise<never> {
   throw new GatewayError('not-implemented', {
-    detail: 'This route announces events, and the gateway on Workers has no outbox to keep them in yet',
+    detail: 'This route needs an outbox for events, and the gateway on Workers has none yet',
   })
 }
