@@ -10,6 +10,8 @@ export type FindEventSchema = (type: string) => EventSchema | undefined
 const FILE_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/
 const MOST_MISFITS = 5
 const LONGEST_MISFIT = 500
+const MOST_TOLD = 20
+const LONGEST_TOLD = 200
 
 /**
  * The JSON Schemas beside a configuration file: `events/<type>.schema.json` is what the data of that type must look
@@ -41,6 +43,13 @@ export function compileEventSchema(text: string, name: string): EventSchema {
         const { error } = schema.safeParse(data)
         return error && `the data does not fit ${name}: ${describe(error.issues)}`
       },
+      misfits(data) {
+        const issues = schema.safeParse(data).error?.issues ?? []
+        return issues.slice(0, MOST_TOLD).map(({ path, message }) => ({
+          path: path.map(String).join('.').slice(0, LONGEST_TOLD),
+          message: message.slice(0, LONGEST_TOLD),
+        }))
+      },
     }
   } catch (error) {
     return unusable(name, error instanceof Error ? error.message : String(error))
@@ -49,7 +58,7 @@ export function compileEventSchema(text: string, name: string): EventSchema {
 
 function unusable(name: string, reason: string): EventSchema {
   const mistake = `${name} cannot be used: ${reason}`
-  return { mistake, misfit: () => mistake }
+  return { mistake, misfit: () => mistake, misfits: () => [{ path: '', message: mistake }] }
 }
 
 function describe(issues: readonly z.core.$ZodIssue[]): string {

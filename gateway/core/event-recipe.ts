@@ -75,8 +75,11 @@ export function identityOf(given: {
 
 const ID_DIGITS = 32
 
-/** The subject tells two commands apart whose clients happen to use one key; without one, what the event says does. */
-async function derivedId(identity: string, subject: string, data: unknown): Promise<string> {
+/**
+ * The id of an event, the same whoever builds it. The subject tells two apart whose clients happen to use one key; without
+ * one, what the event says does.
+ */
+export async function derivedId(identity: string, subject: string, data: unknown): Promise<string> {
   const about = subject === '' ? ['data', canonical(data)] : ['subject', subject]
   return (await digest([identity, ...about])).slice(0, ID_DIGITS)
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import type { Declaration } from '../core/topology.ts'
 import { describeRefusal, readRefusal } from './broker-refusal.ts'
 
-const queue: Declaration = { kind: 'queue', name: 'a', arguments: {}, site: 'topology.queues.a' }
+const given = { 'x-delivery-limit': 10, 'x-message-ttl': 10, 'x-dead-letter-exchange': 'shop.dead-letters' }
+const queue: Declaration = { kind: 'queue', name: 'a', arguments: given, site: 'topology.queues.a' }
 const exchange: Declaration = { kind: 'exchange', name: 'x' }
 const binding: Declaration = { kind: 'binding', queue: 'a', exchange: 'x', pattern: 'o.#' }
 
@@ -41,6 +42,22 @@ describe('a refusal of the broker', () => {
       declaration: queue,
       answer: inequivalent('durable', "'true'", "'false'"),
       expected: 'durable is to be true, and is false on the broker',
+    },
+    {
+      name: 'an answer that was cut in its last value',
+      declaration: queue,
+      answer: inequivalent('x-dead-letter-exchange', "'shop.dead-letters'", "'a-very-lo...").replace(
+        ' (406)',
+        '... (406)',
+      ),
+      expected: 'x-dead-letter-exchange is to be "shop.dead-letters", and is something else on the broker',
+    },
+    {
+      name: 'an answer that was cut before that',
+      declaration: queue,
+      answer: "PRECONDITION_FAILED - inequivalent arg 'x-dead-letter-exchange' for queue 'a-very-lo... (406)",
+      expected:
+        'x-dead-letter-exchange is to be "shop.dead-letters", and is something else on the broker; use another name',
     },
     {
       name: 'the words of the embedded broker for nothing',

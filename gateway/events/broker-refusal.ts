@@ -17,7 +17,7 @@ export function describeRefusal(declaration: Declaration, { code, text }: Refusa
   const what = nameOf(declaration)
   if (code === 403) return `${what}: this user of the broker may not declare it; ${PERMIT[declaration.kind]}`
   if (code === 405) return `${what}: another connection has it for itself (exclusive); end that, or choose another name`
-  const difference = code === 406 ? readDifference(text) : undefined
+  const difference = code === 406 ? readDifference(declaration, text) : undefined
   if (!difference) return `${what}: the broker refuses it with ${code} (${text})`
   const { argument, here, there } = difference
   return `${what}: ${argument} is to be ${here}, and is ${there} on the broker; ${mend(declaration, difference)}`
@@ -41,12 +41,32 @@ interface Difference {
   readonly there: string
 }
 
-/** RabbitMQ: inequivalent arg 'x-delivery-limit' for queue 'a' in vhost '/': received '5' but current is '10' */
-function readDifference(text: string): Difference | undefined {
-  const [, argument, received, current] =
-    /inequivalent arg '([^']*)' for .*: received (.*) but current is (.*)$/s.exec(text) ?? []
-  if (argument === undefined || received === undefined || current === undefined) return undefined
-  return { argument, here: worded(received), there: worded(current) }
+/**
+ * RabbitMQ: inequivalent arg 'x-delivery-limit' for queue 'a' in vhost '/': received '5' but current is '10'
+ * It cuts its answers at 255 bytes, so that with long names the end is missing.
+ */
+function readDifference(declaration: Declaration, text: string): Difference | undefined {
+  const [, argument] = /inequivalent arg '([^']*)' for /.exec(text) ?? []
+  if (argument === undefined) return undefined
+  const [, current] = / but current is (none|.*'.*'.*)$/s.exec(text) ?? []
+  const there = current === undefined ? 'something else' : worded(current)
+  return { argument, here: wanted(declaration, argument), there }
+}
+
+/** What every declaration says without saying it. */
+const IMPLIED: Readonly<Record<string, unknown>> = {
+  type: 'topic',
+  durable: true,
+  auto_delete: false,
+  exclusive: false,
+  internal: false,
+}
+
+function wanted(declaration: Declaration, argument: string): string {
+  const given = declaration.kind === 'queue' ? declaration.arguments[argument] : undefined
+  const value = given ?? IMPLIED[argument]
+  if (value === undefined) return 'not set'
+  return typeof value === 'string' ? `"${value}"` : String(value)
 }
 
 /** `'5'`, `the value '5' of type 'signedint'` or `none`. */

@@ -1,6 +1,7 @@
 import { bodyTooLarge } from '../../gateway/core/body.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
-import { deriveEventId } from '../../gateway/core/event-id.ts'
+import { derivedId, identityOf } from '../../gateway/core/event-recipe.ts'
+import type { EventSchema } from '../../gateway/core/event-schema.ts'
 import type { CloudEvent } from '../../gateway/core/events.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { principal } from '../../gateway/core/keys.ts'
@@ -10,8 +11,15 @@ import type { EnqueueOptions } from './options.ts'
 const MAX_SUBJECT_BYTES = 1_024
 const MAX_DATA_BYTES = 16 * 1024 * 1024
 
-/** The part of a command that the request says. Throws `invalid-request` or `body-too-large` for what no message can carry. */
-export function readCommand({ subject: subjectTemplate, data: dataTemplate }: EnqueueOptions, { scope }: Exchange) {
+/**
+ * The part of a command that the request says. Throws `invalid-request` or `body-too-large` for what no message can carry
+ * or `schema` does not allow.
+ */
+export function readCommand(
+  { subject: subjectTemplate, data: dataTemplate }: EnqueueOptions,
+  schema: EventSchema | undefined,
+  { scope }: Exchange,
+) {
   const subject = subjectTemplate?.text(scope) ?? ''
   const data = dataTemplate.value(scope)
   if (data === undefined) throw new GatewayError('invalid-request', { detail: 'The command has no data' })
@@ -20,6 +28,11 @@ export function readCommand({ subject: subjectTemplate, data: dataTemplate }: En
     throw new GatewayError('invalid-request', { detail })
   }
   if (sizeOf(data) > MAX_DATA_BYTES) throw bodyTooLarge(MAX_DATA_BYTES)
+  const mistakes = schema?.misfits(data) ?? []
+  if (mistakes.length > 0) {
+    const detail = `The command does not have the form it must have: see "mistakes"`
+    throw new GatewayError('invalid-request', { detail, extensions: { mistakes } })
+  }
   return { ...(subject === '' ? {} : { subject }), data }
 }
 
@@ -36,8 +49,9 @@ export async function commandId(
   if (key === '') return createId()
   const id = exchange.get(principal)?.id
   // Strangers may choose the same key.
-  const caller = id === undefined ? ['client.ip', exchange.client.ip] : ['client.id', id]
-  return deriveEventId([source, type, caller, key, subject ?? null, data])
+  const caller = id ?? `address ${exchange.client.ip ?? ''}`
+  // A key that comes again with other data is another command: taken for a repeat, it would be lost.
+  return derivedId(await identityOf({ source, type, caller, key }), '', [subject ?? null, data])
 }
 
 function sizeOf(value: unknown): number {

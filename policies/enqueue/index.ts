@@ -5,7 +5,7 @@ import { principal } from '../../gateway/core/keys.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import { extendScope } from '../../gateway/core/scope.ts'
 import { commandId, readCommand } from './command.ts'
-import { commandIdMistakes, options } from './options.ts'
+import { options, siteMistakes } from './options.ts'
 
 /** Answers 202 with the address of a status once the command is durable, and leaves the work to whoever reads the queue. */
 export default definePolicy({
@@ -19,16 +19,18 @@ export default definePolicy({
   links: (given) => [
     { path: ['status-path'], address: given['status-path'], policy: 'command-status', carries: 'command.id' },
   ],
-  check: commandIdMistakes,
+  check: siteMistakes,
 
-  create(given, { clock, createId, events }, { owner }) {
+  create(given, { clock, createId, events }, { owner, eventSchema }) {
     const { type, exchange: broker, 'routing-key': routingKey = type, 'status-path': statusPath } = given
     const source = given.source ?? `urn:sluice:route:${owner}`
+
+    const schema = eventSchema?.(type)
 
     return async function enqueue(exchange) {
       // A body that never arrives must leave nothing behind.
       await exchange.body.bytes()
-      const command = { type, source, ...readCommand(given, exchange) }
+      const command = { type, source, ...readCommand(given, schema, exchange) }
       const id = await commandId(command, exchange, createId)
       const href = statusPath.path(extendScope(exchange.scope, { command: { id } }))
       const { traceparent } = exchange.trace

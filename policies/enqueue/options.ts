@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { pathTemplate, shortText, template } from '../../gateway/config/fields.ts'
-import type { OptionMistake } from '../../gateway/core/policy.ts'
+import type { OptionMistake, Site } from '../../gateway/core/policy.ts'
 
 export const options = z.strictObject({
   type: shortText().describe('Type of the command, such as "order.requested"'),
@@ -18,8 +18,13 @@ export const options = z.strictObject({
 
 export type EnqueueOptions = z.output<typeof options>
 
+export function siteMistakes(given: EnqueueOptions, { eventSchema }: Site): OptionMistake[] {
+  const { mistake } = eventSchema?.(given.type) ?? {}
+  return [...(mistake === undefined ? [] : [{ path: ['type'], message: mistake }]), ...commandIdMistakes(given)]
+}
+
 /** The id of a repeated command is worked out from its subject and its data, so that neither can hold it. */
-export function commandIdMistakes(given: EnqueueOptions): OptionMistake[] {
+function commandIdMistakes(given: EnqueueOptions): OptionMistake[] {
   return (['subject', 'data'] as const).flatMap((name) =>
     given[name]?.references.some(({ root }) => root === 'command')
       ? [

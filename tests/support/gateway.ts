@@ -1,3 +1,4 @@
+import { type Environment, emptyEnvironment } from '../../gateway/config/environment.ts'
 import { loadConfig } from '../../gateway/config/load.ts'
 import type { CloudEvent, EventAddress, EventBus } from '../../gateway/core/events.ts'
 import type { Policy } from '../../gateway/core/policy.ts'
@@ -32,6 +33,8 @@ export interface TestGatewayOptions {
   readonly server?: Readonly<Record<string, unknown>>
   /** Policies of your own, beside the built-in ones. */
   readonly register?: readonly Policy[]
+  /** Files and variables that the configuration refers to; none by default. */
+  readonly environment?: Environment
   /** Services to use instead of the in-memory ones. */
   readonly services?: Partial<UpstreamServices>
 }
@@ -70,7 +73,11 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
     ...options.services,
   }
   const registry = new Map([...builtInPolicies, ...(options.register ?? [])].map((policy) => [policy.name, policy]))
-  const plan = loadConfig(options.config ?? toConfig(options), { file: 'test.yaml', registry })
+  const plan = loadConfig(options.config ?? toConfig(options), {
+    file: 'test.yaml',
+    registry,
+    environment: options.environment ?? emptyEnvironment,
+  })
   const gateway = createGateway(plan, {
     services,
     transport: {
@@ -114,7 +121,7 @@ function toConfig({
   upstreamSettings,
 }: TestGatewayOptions): string {
   const ends = policies.some((entry) =>
-    ENDING.some((name) => entry !== null && typeof entry === 'object' && name in entry),
+    ENDING.some((name) => entry === name || (entry !== null && typeof entry === 'object' && name in entry)),
   )
   return JSON.stringify({
     version: 1,
