@@ -1,5 +1,8 @@
-import { expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { realClock } from '../../../tests/support/real-time.ts'
+import { recordTelemetry } from '../../../tests/support/recorded-telemetry.ts'
 import { testTopology } from '../../../tests/support/topology-conformance.ts'
+import { type EmbeddedBroker, startEmbeddedBroker } from './embedded-broker.ts'
 
 const brokerUrl = process.env.AMQP_TEST_URL
 
@@ -12,3 +15,10 @@ if (brokerUrl) {
 } else {
   test.skip('LEFT OUT: the topology with RabbitMQ, since AMQP_TEST_URL names no broker', () => {})
 }
+
+let embedded: EmbeddedBroker
+beforeAll(async () => {
+  embedded = await startEmbeddedBroker({ clock: realClock, log: recordTelemetry().log })
+})
+afterAll(() => embedded.stop())
+testTopology('the embedded broker', () => embedded.url)
