@@ -50,6 +50,7 @@ describe('command-status', () => {
     const response = await gateway.fetch('/x/command-1')
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({ id: 'command-1', status: state, since, ...more })
+    expect(response.headers.get('content-type')).toBe('application/json')
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(response.headers.get('retry-after')).toBe(retryAfter)
   })

@@ -9,6 +9,8 @@ const options = z.strictObject({
   id: reference.prefault('params.id').describe('Where the id of the command stands in the request'),
 })
 
+const HEADERS = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+
 /** Longer than any id of ours: not worth asking for. */
 const MAX_ID_LENGTH = 128
 
@@ -33,7 +35,7 @@ export default definePolicy({
         throw new GatewayError('command-not-found', { detail })
       }
       return Response.json(describe(id, status), {
-        headers: { 'cache-control': 'no-store', ...(status.state === 'accepted' ? { 'retry-after': '1' } : {}) },
+        headers: { ...HEADERS, ...(status.state === 'accepted' ? { 'retry-after': '1' } : {}) },
       })
     }
 

@@ -39,7 +39,7 @@ export default definePolicy({
       exchange.waitUntil(accepting.catch(() => {}))
       const known = await accepting
       exchange.record.policies.enqueue = { event: id, outcome: known ? 'repeated' : 'accepted' }
-      const headers = { location: href, 'cache-control': 'no-store' }
+      const headers = { location: href, 'content-type': 'application/json', 'cache-control': 'no-store' }
       return Response.json({ id, status: known?.state ?? 'accepted', href }, { status: 202, headers })
     }
 
