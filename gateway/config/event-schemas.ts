@@ -39,6 +39,7 @@ export function compileEventSchema(text: string, name: string): EventSchema {
     if (unchecked !== undefined) return unusable(name, unchecked)
     const schema = z.fromJSONSchema(source as Parameters<typeof z.fromJSONSchema>[0])
     return {
+      ...idOf(source),
       misfit(data) {
         const { error } = schema.safeParse(data)
         return error && `the data does not fit ${name}: ${describe(error.issues)}`
@@ -54,6 +55,12 @@ export function compileEventSchema(text: string, name: string): EventSchema {
   } catch (error) {
     return unusable(name, error instanceof Error ? error.message : String(error))
   }
+}
+
+/** One that fits a message beside everything else, and is a URI as CloudEvents wants it. */
+function idOf(source: unknown): Pick<EventSchema, 'id'> {
+  const { $id: id } = source as { readonly $id?: unknown }
+  return typeof id === 'string' && id.length <= 255 && URL.canParse(id) ? { id } : {}
 }
 
 function unusable(name: string, reason: string): EventSchema {

@@ -1,5 +1,7 @@
 /** What the data of one type of event must look like. */
 export interface EventSchema {
+  /** Its own `$id`, an absolute URI; the event then says that its data fits it. */
+  readonly id?: string
   /** Why the schema itself cannot be used; the configuration is refused then. */
   readonly mistake?: string
   /** What of the data does not fit, in an operator's words; `undefined` when it fits. */

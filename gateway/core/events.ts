@@ -11,8 +11,12 @@ export interface CloudEvent {
   /** RFC 3339. */
   readonly time: string
   readonly data: unknown
+  /** URI of the schema that `data` fits, where it has one. */
+  readonly dataschema?: string
   /** W3C Trace Context of the request that caused the event. */
   readonly traceparent?: string
+  /** What the systems before this one keep with the trace. */
+  readonly tracestate?: string
 }
 
 /** Where a committed event goes on the broker. */

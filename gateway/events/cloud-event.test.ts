@@ -9,6 +9,8 @@ const EVENT: CloudEvent = {
   source: 'https://shop.example/gateway',
   type: 'order.placed',
   subject: 'order-1',
+  dataschema: 'https://shop.example/order.placed.json',
+  tracestate: 'shop=1,vendor=2',
   time: '2026-01-02T03:04:05.678Z',
   data: { id: 'order-1', name: 'Zoë' },
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
@@ -24,6 +26,7 @@ describe('An event as an AMQP message', () => {
       type: 'order.placed',
       appId: 'https://shop.example/gateway',
       timestamp: new Date('2026-01-02T03:04:05.678Z'),
+      correlationId: '0af7651916cd43dd8448eb211c80319c',
       headers: {
         cloudEvents_specversion: '1.0',
         cloudEvents_id: 'event-1',
@@ -31,14 +34,17 @@ describe('An event as an AMQP message', () => {
         cloudEvents_type: 'order.placed',
         cloudEvents_subject: 'order-1',
         cloudEvents_time: '2026-01-02T03:04:05.678Z',
+        cloudEvents_dataschema: 'https://shop.example/order.placed.json',
         cloudEvents_traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        cloudEvents_tracestate: 'shop=1,vendor=2',
       },
     })
     expect(JSON.parse(new TextDecoder().decode(body))).toEqual({ id: 'order-1', name: 'Zoë' })
   })
 
   test('leaves out the attributes the event does not have', () => {
-    const { subject: _, traceparent: __, ...bare } = EVENT
+    const { subject: _, traceparent: __, tracestate: ___, dataschema: ____, ...bare } = EVENT
+    expect(toAmqpMessage(bare, ADDRESS).properties).not.toHaveProperty('correlationId')
     expect(Object.keys(toAmqpMessage({ ...bare, time: 'soon' }, ADDRESS).properties.headers)).toEqual([
       'cloudEvents_specversion',
       'cloudEvents_id',
@@ -64,6 +70,13 @@ describe('An event as an AMQP message', () => {
   ]
   test.each(misfits)('is refused with $name', ({ event, address }) => {
     expect(() => toAmqpMessage(event, address)).toThrow(UnpublishableError)
+  })
+
+  test('is not kept from the broker by what a client put into its tracestate', () => {
+    const tracestate = `shop=${'x'.repeat(8_000)}`
+    const { headers } = toAmqpMessage({ ...EVENT, tracestate }, ADDRESS).properties
+    expect(headers).not.toHaveProperty('cloudEvents_tracestate')
+    expect(headers).toHaveProperty('cloudEvents_traceparent')
   })
 
   test('takes an id of 255 bytes and a subject of 2,000', () => {

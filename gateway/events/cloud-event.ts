@@ -12,6 +12,8 @@ export interface AmqpMessage {
     readonly type: string
     readonly appId: string
     readonly timestamp?: Date
+    /** The trace's id, for tools that look at properties and not at headers. */
+    readonly correlationId?: string
     readonly headers: Record<string, string>
   }
 }
@@ -20,7 +22,11 @@ export interface AmqpMessage {
 const MAX_SHORT_STRING_BYTES = 255
 /** All properties travel in one frame, and no broker may offer frames smaller than 4096 bytes. */
 const MAX_HEADER_BYTES = 3_000
+/** A client's tracestate may be longer than a message has room for; as much must be passed on (W3C Trace Context §3.3.1.5). */
+const MAX_TRACESTATE_BYTES = 512
 const MAX_BODY_BYTES = 16 * 1024 * 1024
+
+const TRACE_ID = /^[0-9a-f]{2}-([0-9a-f]{32})-/
 
 const encoder = new TextEncoder()
 
@@ -40,6 +46,7 @@ export function toAmqpMessage(event: CloudEvent, address: EventAddress): AmqpMes
   assertFits(event, 'data', body.byteLength, MAX_BODY_BYTES)
 
   const timestamp = new Date(event.time)
+  const [, traceId] = TRACE_ID.exec(event.traceparent ?? '') ?? []
   return {
     body,
     properties: {
@@ -49,13 +56,16 @@ export function toAmqpMessage(event: CloudEvent, address: EventAddress): AmqpMes
       type,
       appId: source,
       ...(Number.isNaN(timestamp.getTime()) ? {} : { timestamp }),
+      ...(traceId === undefined ? {} : { correlationId: traceId }),
       headers,
     },
   }
 }
 
-function toHeaders({ id, source, type, subject, time, traceparent }: CloudEvent): Record<string, string> {
-  const attributes = { specversion: '1.0', id, source, type, subject, time, traceparent }
+function toHeaders(event: CloudEvent): Record<string, string> {
+  const { id, source, type, subject, time, dataschema, traceparent } = event
+  const tracestate = byteLength(event.tracestate ?? '') > MAX_TRACESTATE_BYTES ? undefined : event.tracestate
+  const attributes = { specversion: '1.0', id, source, type, subject, time, dataschema, traceparent, tracestate }
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== undefined) headers[`cloudEvents_${name}`] = value

@@ -110,8 +110,9 @@ describe('enqueue', () => {
   test('carries on the trace of the client', async () => {
     const gateway = await enqueueing()
     const trace = '0af7651916cd43dd8448eb211c80319c'
-    await send(gateway, ORDER, { traceparent: `00-${trace}-b7ad6b7169203331-01` })
-    const { traceparent } = gateway.events[0]?.event ?? {}
+    await send(gateway, ORDER, { traceparent: `00-${trace}-b7ad6b7169203331-01`, tracestate: 'shop=1' })
+    const { traceparent, tracestate } = gateway.events[0]?.event ?? {}
+    expect(tracestate).toBe('shop=1')
     expect(traceparent?.split('-')[1]).toBe(trace)
     expect(traceparent).not.toContain('b7ad6b7169203331')
   })
@@ -189,6 +190,7 @@ describe('enqueue, asked again with an Idempotency-Key', () => {
 
 describe('enqueue, given what no queue should hold', () => {
   const schema = JSON.stringify({
+    $id: 'https://shop.test/order.requested.json',
     type: 'object',
     required: ['sku'],
     properties: { sku: { type: 'string' }, quantity: { type: 'integer', minimum: 1 } },
@@ -219,6 +221,7 @@ describe('enqueue, given what no queue should hold', () => {
       { path: 'quantity', message: expect.stringContaining('expected number') },
     ])
     expect((await send(gateway)).status).toBe(202)
+    expect(gateway.events[0]?.event?.dataschema).toBe('https://shop.test/order.requested.json')
   })
 
   test('refuses a subject that no message can carry', async () => {

@@ -26,15 +26,16 @@ export default definePolicy({
     const source = given.source ?? `urn:sluice:route:${owner}`
 
     const schema = eventSchema?.(type)
+    const dataschema = schema?.id === undefined ? {} : { dataschema: schema.id }
 
     return async function enqueue(exchange) {
       // A body that never arrives must leave nothing behind.
       await exchange.body.bytes()
-      const command = { type, source, ...readCommand(given, schema, exchange) }
+      const command = { type, source, ...dataschema, ...readCommand(given, schema, exchange) }
       const id = await commandId(command, exchange, createId)
       const href = statusPath.path(extendScope(exchange.scope, { command: { id } }))
-      const { traceparent } = exchange.trace
-      const accepting = accept({ ...command, id, time: new Date(clock.now()).toISOString(), traceparent }, exchange)
+      const time = new Date(clock.now()).toISOString()
+      const accepting = accept({ ...command, id, time, ...traceOf(exchange) }, exchange)
       // The client may leave while the command is being written; it is accepted all the same.
       exchange.waitUntil(accepting.catch(() => {}))
       const known = await accepting
@@ -57,6 +58,10 @@ export default definePolicy({
     }
   },
 })
+
+function traceOf({ trace: { traceparent, tracestate } }: Exchange) {
+  return { traceparent, ...(tracestate === undefined ? {} : { tracestate }) }
+}
 
 function toDraft(exchange: Exchange): IntentDraft {
   const { route, request, path, search, trace } = exchange

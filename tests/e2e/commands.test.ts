@@ -133,7 +133,8 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
     await until('the command to be published', async () => (await statusOf(url, early.id)) === 'published')
 
     proxy.cut()
-    const late = await order(url, 2)
+    const trace = '0af7651916cd43dd8448eb211c80319c'
+    const late = await order(url, 2, { traceparent: `00-${trace}-b7ad6b7169203331-01` })
     expect(late.status).toBe(202)
     expect(await statusOf(url, late.id)).toBe('accepted')
     proxy.resume()
@@ -144,6 +145,8 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
       { quantity: 1 },
       { quantity: 2 },
     ])
+    const { correlationId, headers } = messages[1]?.properties ?? {}
+    expect([correlationId, String(headers?.cloudEvents_traceparent).split('-')[1]]).toEqual([trace, trace])
     expect((await fetch(`${url}/commands/nobody-knows`)).status).toBe(404)
   }, 60_000)
 

@@ -82,6 +82,22 @@ export function testPublisher(name: string, brokerUrl: () => string): void {
       })
     })
 
+    test('carries every attribute of an event as raw properties that any client reads', async () => {
+      const traceId = '0af7651916cd43dd8448eb211c80319c'
+      const traceparent = `00-${traceId}-b7ad6b7169203331-01`
+      const more = { traceparent, tracestate: 'shop=1', dataschema: 'https://shop.test/order.json' }
+      const { name: queue } = await channel.queueDeclare('', { exclusive: true })
+      await channel.queueBind(queue, exchange, 'order.#')
+      expect(await publisher.publish({ ...orderPlaced('event-1', 'order-1'), ...more }, placed())).toBe('confirmed')
+      const message = await channel.basicGet(queue, { noAck: true })
+      expect(message?.properties).toMatchObject({ messageId: 'event-1', correlationId: traceId, type: 'order.placed' })
+      expect(message?.properties.headers).toMatchObject({
+        cloudEvents_traceparent: traceparent,
+        cloudEvents_tracestate: 'shop=1',
+        cloudEvents_dataschema: 'https://shop.test/order.json',
+      })
+    })
+
     test('does not take the acknowledgement of a returned event for a delivery', async () => {
       expect(await publisher.publish(orderPlaced('event-1'), unbound())).toBe('returned')
       expect(await publisher.publish(orderPlaced('event-1'), placed())).toBe('confirmed')
