@@ -72,6 +72,7 @@ describe('a configuration file', () => {
     ['that is half written', generationText()],
     ['that is empty', ''],
     ['that announces events for the first time, which needs a restart,', announcingText()],
+    ['that names an exchange for the first time, which needs a restart,', topologyText()],
   ] as const) {
     test(`${name} changes nothing, and is logged once`, async () => {
       const refusedBefore = reloads('configuration not reloaded')
@@ -137,6 +138,11 @@ function generationText(): string {
 }
 
 /** A good configuration, but one for which no outbox has been opened. */
+function topologyText(): string {
+  const config = simpleConfig('http://127.0.0.1:1')
+  return JSON.stringify({ ...config, topology: { exchanges: ['reload.events'] } })
+}
+
 function announcingText(): string {
   const publish = {
     type: 'order.placed',
