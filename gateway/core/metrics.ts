@@ -31,6 +31,11 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
     labels: ['breaker', 'to'],
   },
   sluice_release_total: { kind: 'counter', help: 'Calls by the version chosen', labels: ['upstream', 'version'] },
+  sluice_parts_total: {
+    kind: 'counter',
+    help: 'Parts of composed answers, by what became of them',
+    labels: ['mount', 'part', 'outcome'],
+  },
   sluice_outbox_pending: { kind: 'gauge', help: 'Events that wait for the broker', labels: [] },
   sluice_outbox_oldest_age_seconds: {
     kind: 'gauge',

@@ -46,12 +46,21 @@ describe('a reference', () => {
     expect(read('response.status', extendScope(scope, { response: { status: 201 } }))).toBe(201)
     expect(read('params.id', extendScope(scope, { parts: {} }))).toBe('7')
     expect(read('parts.a.body')).toBeUndefined()
+    const item = extendScope(scope, { item: { sku: 'a' }, index: 2, keys: ['a', 7] })
+    expect(['item', 'item.sku', 'index', 'keys'].map((source) => read(source, item))).toEqual([
+      { sku: 'a' },
+      'a',
+      2,
+      ['a', 7],
+    ])
   })
 
   for (const source of [
     '',
     'params',
     'param.id',
+    'index.x',
+    'keys.0',
     'client.name',
     'route.name',
     'params.a.b',

@@ -46,6 +46,19 @@ describe('a value in a path', () => {
     })
   }
 
+  test('is refused when it is a number of more digits than are kept', () => {
+    const scope = (body: unknown) => scopeOf({}, { body })
+    const template = parseTemplate('/v/{body.id}?x={body.id}')
+    expect(template.path(scope({ id: Number.MAX_SAFE_INTEGER }))).toBe('/v/9007199254740991?x=9007199254740991')
+    expect(template.path(scope({ id: 1.5 }))).toBe('/v/1.5?x=1.5')
+    expect(refusal(() => template.path(scope({ id: 2 ** 53 })))).toBe('invalid-request')
+  })
+
+  test('may be many keys, with commas between them and encoded within', () => {
+    const scope = scopeOf({}, { keys: ['a,b', 'c/d', 3] })
+    expect(parseTemplate('/{keys}?of={keys}').path(scope)).toBe('/a%2Cb,c%2Fd,3?of=a%2Cb,c%2Fd,3')
+  })
+
   test('is refused when two values make a dot segment together', () => {
     expect(refusal(() => path('/v/{params.a}{params.b}', { a: '.', b: '.' }))).toBe('invalid-request')
     expect(path('/v/{params.a}-{params.b}', { a: '.', b: '.' })).toBe('/v/.-.')

@@ -1,7 +1,7 @@
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import { answer } from './answer/answer.ts'
-import { isComplete } from './answer/status.ts'
+import { isComplete, wordFor } from './answer/status.ts'
 import { options } from './options.ts'
 import { graphMistakes } from './plan/graph.ts'
 import { partMistakes } from './plan/mistakes.ts'
@@ -19,7 +19,7 @@ export default definePolicy({
 
   check: (settings, site) => [...partMistakes(settings, site), ...graphMistakes(settings.parts)],
 
-  create(settings, { clock, openCalls, upstreams }) {
+  create(settings, { clock, metrics, openCalls, upstreams }, { path: mount }) {
     const parts = compileParts(settings, upstreams)
     const plan: Plan = {
       parts,
@@ -33,6 +33,9 @@ export default definePolicy({
       const totalMs = totalTime(settings.timeout, exchange.deadline - clock.now())
       const composition = await compose(plan, exchange, { clock, totalMs })
       note(exchange, composition)
+      for (const outcome of composition.outcomes) {
+        metrics.count('sluice_parts_total', { mount, part: outcome.part, outcome: wordFor(outcome) })
+      }
       return answer(composition)
     }
   },

@@ -228,6 +228,28 @@ describe('a part that falls back to a stale reply', () => {
     expect((await ask('/page/1', { 'x-me': 'bob' })).body).not.toContain('"call"')
   })
 
+  test('is counted as what it is, as every part is', async () => {
+    const upstream = countingUpstream()
+    const parts = {
+      a: { 'fallback-to': 'stale' },
+      b: { cache: '1m' },
+      c: { when: { 'query.c': '1' } },
+      d: {},
+      e: { fallback: 1 },
+    }
+    const refuse = () => new Response(null, { status: 404 })
+    const page = await openPage({ parts, answers: { a: upstream.answer, b: {}, d: refuse, e: refuse } })
+    await page.fetch()
+    upstream.fails = true
+    await page.fetch()
+    const mount = 'routes.page.aggregate'
+    const counted = { a: ['ok', 'stale'], b: ['ok', 'cached'], c: ['skipped'], d: ['failed'], e: ['fallback'] }
+    for (const [part, outcomes] of Object.entries(counted)) {
+      const sums = outcomes.map((outcome) => page.metric('sluice_parts_total', { mount, part, outcome }))
+      expect(sums).toEqual(outcomes.length === 1 ? [2] : [1, 1])
+    }
+  })
+
   test('stands in for single items of a list', async () => {
     let fails = false
     const answer = ({ url }: Request) =>

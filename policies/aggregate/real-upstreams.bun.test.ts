@@ -36,6 +36,26 @@ const BROKEN: readonly Broken[] = [
   { name: 'hangs within the body', steps: [`${HEAD}Content-Length: 100\r\n\r\n{"a":`, 'hang'], error: 'timeout' },
   { name: 'answers garbage', steps: ['GARBAGE GARBAGE\r\n\r\n', 'close'], error: 'invalid-response' },
   { name: 'answers 999', steps: ['HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n'], error: 'invalid-response' },
+  {
+    name: 'answers 101 though nobody asked',
+    steps: ['HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', 'close'],
+    error: 'invalid-response|unreachable|status',
+  },
+  {
+    name: 'answers as HTTP/0.9 does',
+    steps: ['{"a":1}', 'close'],
+    error: 'invalid-response|unreachable',
+  },
+  {
+    name: 'answers 304 though nobody asked',
+    steps: ['HTTP/1.1 304 Not Modified\r\nETag: "x"\r\n\r\n'],
+    error: 'status',
+  },
+  {
+    name: 'answers 204 with a length',
+    steps: ['HTTP/1.1 204 No Content\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n', 'close'],
+    error: 'invalid-response|unreachable',
+  },
   { name: 'answers 204', steps: ['HTTP/1.1 204 No Content\r\n\r\n'], error: 'invalid-response' },
   {
     name: 'redirects inside',
@@ -58,6 +78,7 @@ beforeAll(async () => {
       const [, target = ''] = requestLine.split(' ')
       if (target === '/fine') return [whole('{"fine":true}')]
       if (target === '/hang') return ['hang']
+      if (target === '/hinted') return [`HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n${whole('{"late":1}')}`]
       return BROKEN[Number(target.slice('/broken/'.length))]?.steps ?? ['close']
     },
     config: (upstream) => ({
@@ -77,6 +98,10 @@ beforeAll(async () => {
               },
             },
           ],
+        },
+        hinted: {
+          path: '/hinted',
+          policies: [{ aggregate: { parts: { hinted: { upstream: 'main', path: '/hinted' } } } }],
         },
         hang: {
           path: '/hang',
@@ -106,6 +131,13 @@ describe('a part over a real connection', () => {
       await scene.settled()
     },
   )
+
+  test('is read after an early hint', async () => {
+    const reply = await scene.get('/hinted')
+    expect(reply.header('composition-complete')).toBe('?1')
+    expect(reply.text()).toBe('{"hinted":{"late":1}}')
+    await scene.settled()
+  })
 
   test('is hung up on when the client leaves', async () => {
     const client = new AbortController()

@@ -89,6 +89,7 @@ export async function openPage(options: PageOptions) {
     get records() {
       return gateway.records
     },
+    metric: gateway.metric,
     get lines() {
       return gateway.lines
     },

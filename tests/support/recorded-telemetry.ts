@@ -7,14 +7,20 @@ export interface RecordedTelemetry {
   readonly metrics: Metrics
   /** Every log line so far. */
   readonly lines: readonly { level: string; message: string; facts: Readonly<Record<string, unknown>> }[]
-  /** The sum of a counter, or the last value of a gauge, whatever the labels; 0 if never set. */
-  valueOf(name: string): number
+  /** The sum of a counter, or the last value of a gauge, among those that have these labels; 0 if never set. */
+  valueOf(name: string, labels?: Labels): number
+}
+
+interface Sample {
+  readonly name: string
+  readonly labels: Labels | undefined
+  readonly value: number
 }
 
 /** Records what is logged and counted, for tests. */
 export function recordTelemetry(): RecordedTelemetry {
   const lines: { level: string; message: string; facts: Readonly<Record<string, unknown>> }[] = []
-  const values = new Map<string, number>()
+  const counted: Sample[] = []
   const record =
     (level: string) =>
     (message: string, facts: Readonly<Record<string, unknown>> = {}) => {
@@ -26,15 +32,22 @@ export function recordTelemetry(): RecordedTelemetry {
     metrics: {
       count(name, labels, by = 1) {
         assertDeclared(name, 'counter', labels)
-        values.set(name, (values.get(name) ?? 0) + by)
+        counted.push({ name, labels, value: by })
       },
       gauge(name, value, labels) {
         assertDeclared(name, 'gauge', labels)
-        values.set(name, value)
+        // Of a gauge only the last value counts.
+        counted.push({ name, labels, value: value - valueOf(name, labels) })
       },
       observe: (name, _seconds, labels) => assertDeclared(name, 'histogram', labels),
     },
-    valueOf: (name) => values.get(name) ?? 0,
+    valueOf,
+  }
+
+  function valueOf(name: string, labels: Labels = {}): number {
+    const isWanted = (sample: Sample) =>
+      sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels?.[label] === value)
+    return counted.filter(isWanted).reduce((sum, { value }) => sum + value, 0)
   }
 }
 

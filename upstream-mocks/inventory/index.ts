@@ -9,6 +9,7 @@ import {
 import { launch } from '../service/launch.ts'
 import { notFound } from '../service/problem.ts'
 import type { Service } from '../service/service.ts'
+import { answerForMany } from '../service/skus.ts'
 import { OPENING_STOCK } from './opening-stock.ts'
 import { Warehouse } from './warehouse.ts'
 
@@ -41,6 +42,7 @@ export function createInventory(options: InventoryOptions = {}): EventService {
   return createEventService({ name, routes, database, reactions, makes: ['stock.reserved', 'stock.rejected'] }, options)
 
   function routes(app: Service['app']): void {
+    app.get('/stock', (c) => answerForMany(c.req.query('skus'), (sku) => warehouse.stockOf(sku)))
     app.get('/stock/:id', (c) => {
       const sku = c.req.param('id')
       const found = warehouse.stockOf(sku)

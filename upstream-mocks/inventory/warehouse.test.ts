@@ -101,6 +101,15 @@ describe('GET /stock/:id', () => {
     expect(await (await app.request('/stock/MUG-001')).json()).toEqual({ sku: 'MUG-001', available: 120, reserved: 0 })
   })
 
+  test('tells of many at once and leaves out what it does not keep', async () => {
+    const { app } = createInventory()
+    expect(await (await app.request('/stock?skus=POT-001,MUG-999,MUG-001')).json()).toEqual([
+      { sku: 'POT-001', available: 9, reserved: 0 },
+      { sku: 'MUG-001', available: 120, reserved: 0 },
+    ])
+    expect((await app.request('/stock')).status).toBe(400)
+  })
+
   test('answers 404 for a SKU it does not keep', async () => {
     expect((await app.request('/stock/MUG-999')).status).toBe(404)
   })

@@ -1,6 +1,7 @@
 import { launch } from '../service/launch.ts'
 import { notFound } from '../service/problem.ts'
 import { createService, type Service, type ServiceOptions } from '../service/service.ts'
+import { answerForMany } from '../service/skus.ts'
 import { CURRENCY, LIST_PRICES } from './price-list.ts'
 
 /** Which of the two pricing versions runs: the canary takes 10 % off everything. */
@@ -28,13 +29,19 @@ export function createPricing(options: ServiceOptions & { readonly engine?: Pric
   return createService({ name, routes }, options)
 
   function routes(app: Service['app']): void {
+    app.get('/prices', (c) => answerForMany(c.req.query('skus'), priceOf))
     app.get('/prices/:sku', (c) => {
       const sku = c.req.param('sku')
-      const listAmountMinor = LIST_PRICES.get(sku)
-      if (listAmountMinor === undefined) return notFound('price', sku)
-      const amountMinor = Math.round((listAmountMinor * (100 - discountPercent)) / 100)
-      return c.json({ sku, amountMinor, listAmountMinor, discountPercent, currency: CURRENCY, engine } satisfies Price)
+      const price = priceOf(sku)
+      return price ? c.json(price) : notFound('price', sku)
     })
+  }
+
+  function priceOf(sku: string): Price | undefined {
+    const listAmountMinor = LIST_PRICES.get(sku)
+    if (listAmountMinor === undefined) return undefined
+    const amountMinor = Math.round((listAmountMinor * (100 - discountPercent)) / 100)
+    return { sku, amountMinor, listAmountMinor, discountPercent, currency: CURRENCY, engine }
   }
 }
 

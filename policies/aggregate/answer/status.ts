@@ -13,6 +13,12 @@ export function isComplete(outcomes: readonly Outcome[]): boolean {
   return outcomes.every(({ kind }) => kind === 'ok' || kind === 'skipped')
 }
 
+/** What became of a part, in one word for counting. */
+export function wordFor(outcome: Outcome): string {
+  if (outcome.kind === 'ok' && outcome.ageMs !== undefined) return 'cached'
+  return outcome.kind === 'fallback' && outcome.ageMs !== undefined ? 'stale' : outcome.kind
+}
+
 /** Names of parts are tokens and reasons are plain words by their schemas, so nothing needs escaping. */
 function describe(outcome: Outcome): string {
   const { part, kind } = outcome
