@@ -37,14 +37,14 @@ export function recordTelemetry(): RecordedTelemetry {
       gauge(name, value, labels) {
         assertDeclared(name, 'gauge', labels)
         // Of a gauge only the last value counts.
-        counted.push({ name, labels, value: value - valueOf(name, labels) })
+        counted.push({ name, labels, value: value - sumOf(name, labels) })
       },
       observe: (name, _seconds, labels) => assertDeclared(name, 'histogram', labels),
     },
-    valueOf,
+    valueOf: sumOf,
   }
 
-  function valueOf(name: string, labels: Labels = {}): number {
+  function sumOf(name: string, labels: Labels = {}): number {
     const isWanted = (sample: Sample) =>
       sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels?.[label] === value)
     return counted.filter(isWanted).reduce((sum, { value }) => sum + value, 0)
