@@ -17,6 +17,7 @@ export function writeConfig(folder: string, upstreamPort: number): string {
     methods: [GET]
     policies:
       - aggregate:
+          concurrency: 32
           parts:
 ${parts.join('\n')}
 `

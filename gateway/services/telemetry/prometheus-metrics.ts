@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { METRICS } from '../../core/metrics.ts'
+import { METRICS, type MetricDeclaration } from '../../core/metrics.ts'
 import type { Labels, Metrics } from '../../core/telemetry.ts'
 
 /** Metrics that can be scraped. */
@@ -14,26 +14,54 @@ const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** Declares every metric of the table up front, so that a scrape shows zeros instead of gaps. */
 export function createPrometheusMetrics(): PrometheusMetrics {
   const registry = new Registry()
-  const counters = new Map<string, Counter>()
-  const gauges = new Map<string, Gauge>()
-  const histograms = new Map<string, Histogram>()
-  for (const [name, { kind, help, labels }] of Object.entries(METRICS)) {
-    const common = { name, help, labelNames: [...labels], registers: [registry] }
-    if (kind === 'counter') counters.set(name, new Counter(common))
-    else if (kind === 'gauge') gauges.set(name, new Gauge(common))
-    else histograms.set(name, new Histogram({ ...common, buckets: BUCKETS_SECONDS }))
-  }
+  const common = (name: string, { help, labels }: MetricDeclaration) => ({
+    name,
+    help,
+    labelNames: [...labels],
+    registers: [registry],
+  })
+  const counters = series('counter', (name, declaration) => new Counter(common(name, declaration)))
+  const gauges = series('gauge', (name, declaration) => new Gauge(common(name, declaration)))
+  const histograms = series(
+    'histogram',
+    (name, declaration) => new Histogram({ ...common(name, declaration), buckets: BUCKETS_SECONDS }),
+  )
   return {
     contentType: registry.contentType,
     render: () => registry.metrics(),
-    count: (name, labels: Labels = {}, by = 1) => declared(counters, name).inc(labels, by),
-    gauge: (name, value, labels: Labels = {}) => declared(gauges, name).set(labels, value),
-    observe: (name, seconds, labels: Labels = {}) => declared(histograms, name).observe(labels, seconds),
+    count: (name, labels = NONE, by = 1) => counters(name, labels).inc(by),
+    gauge: (name, value, labels = NONE) => gauges(name, labels).set(value),
+    observe: (name, seconds, labels = NONE) => histograms(name, labels).observe(seconds),
   }
 }
 
-function declared<Metric>(metrics: ReadonlyMap<string, Metric>, name: string): Metric {
-  const metric = metrics.get(name)
-  if (!metric) throw new TypeError(`Metric ${name} is not declared in gateway/core/metrics.ts`)
-  return metric
+const NONE: Labels = {}
+
+/**
+ * Makes the metrics of one kind, and finds the series of a set of labels: the library would hash and check the labels
+ * at each count, which is more work than the counting.
+ */
+function series<Series>(
+  kind: MetricDeclaration['kind'],
+  make: (name: string, declaration: MetricDeclaration) => { labels(labels: Labels): Series },
+) {
+  const metrics = new Map(
+    Object.entries(METRICS)
+      .filter(([, declaration]) => declaration.kind === kind)
+      .map(([name, declaration]) => [
+        name,
+        { metric: make(name, declaration), names: declaration.labels, known: new Map<string, Series>() },
+      ]),
+  )
+  return (name: string, labels: Labels): Series => {
+    const found = metrics.get(name)
+    if (!found) throw new TypeError(`Metric ${name} is not declared in gateway/core/metrics.ts`)
+    let key = ''
+    for (const label of found.names) key += `${labels[label] ?? ''}\n`
+    const known = found.known.get(key)
+    if (known) return known
+    const made = found.metric.labels(labels)
+    found.known.set(key, made)
+    return made
+  }
 }
