@@ -142,8 +142,8 @@ const MENDS: readonly (readonly [RegExp, string])[] = [
   ],
   [/malformed|not a database/, 'it is damaged, or no database: move it away to begin with an empty one'],
   [
-    /unable to open|EACCES|ENOTDIR|EROFS|readonly/,
-    'this user cannot write there: name another file, services.broker: "embedded:?file=…"',
+    /unable to open|EACCES|EEXIST|ENOTDIR|EROFS|readonly/,
+    'it cannot be written there: name another file, services.broker: "embedded:?file=…"',
   ],
   [/disk is full|ENOSPC/, 'the disk is full: make room'],
 ]

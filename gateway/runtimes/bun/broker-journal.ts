@@ -116,13 +116,14 @@ export class BrokerJournal {
     const { statements } = this.#options
     this.#transact(() => {
       for (const change of this.#topology) change()
+      // First, since it makes room for the others.
+      for (const position of this.#dropped) statements.dropMessage.run(position)
       for (const { position, queue, message, expiresAt = null } of this.#messages.values()) {
         const { exchange, routingKey, properties, body, isPersistent } = message
         const flag = isPersistent ? 1 : 0
         statements.keepMessage.run(position, queue, exchange, routingKey, properties, flag, expiresAt, body)
       }
       for (const [position, returns] of this.#returns) statements.keepReturns.run(returns, position)
-      for (const position of this.#dropped) statements.dropMessage.run(position)
       for (const [queue, position] of this.#delivered) statements.keepDelivered.run(position, queue)
     })
     this.#topology = []
