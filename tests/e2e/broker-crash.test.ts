@@ -21,8 +21,8 @@ describe(`killing the embedded broker, seed ${seed}`, () => {
 
   test(`loses nothing confirmed, keeps the order and moves each dead letter once, over ${kills} kills`, async () => {
     const story = await crashAgainAndAgain({ file: join(folder, 'broker.db'), kills, seed })
-    console.log(
-      `seed ${seed}: ${kills} kills, ${story.confirmed.size} confirmed, ${story.published.size} published, ${story.deadLetters.length} dead letters`,
+    process.stdout.write(
+      `seed ${seed}: ${kills} kills, ${story.confirmed.size} confirmed, ${story.published.size} published, ${story.deadLetters.length} dead letters\n`,
     )
     expect(story.confirmed.size).toBeGreaterThan(kills)
     expect(anomaliesOf(story)).toEqual({ lost: [], outOfOrder: [], unmarked: [], wrongDeaths: [] })
