@@ -66,7 +66,7 @@ describe('the demo shop behind wrangler dev', () => {
     expect(response.status).toBe(501)
     expect(await response.json()).toMatchObject({
       type: 'urn:sluice:problem:not-implemented',
-      detail: 'This route announces events, and the gateway on Workers has no outbox to keep them in yet',
+      detail: 'This route needs an outbox for events, and the gateway on Workers has none yet',
     })
     const orders = await fetch(`http://127.0.0.1:${shop.ports.orders}/orders`, { headers: { 'x-user-id': 'alice' } })
     expect(JSON.stringify(await orders.json())).not.toContain('MUG-001')
