@@ -7,6 +7,10 @@ export interface TcpProxy {
   hold(): void
   /** Ends every connection at once, and every new one until `resume`. */
   cut(): void
+  /** Passes `bytes` more on, in both directions together, and then does as `cut`: in the middle of whatever is under way. */
+  cutAfter(bytes: number): void
+  /** Passes on no more than this in each direction of each connection, until `resume`. */
+  slow(bytesPerSecond: number): void
   /** Passes on again what connections that were held have sent, and accepts new ones. */
   resume(): void
   close(): Promise<void>
@@ -18,9 +22,26 @@ type Mode = 'pass' | 'hold' | 'cut'
 export function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let mode: Mode = 'pass'
+  let bytesToCut = Number.POSITIVE_INFINITY
+  let bytesPerSecond = Number.POSITIVE_INFINITY
+
+  function cut(): void {
+    mode = 'cut'
+    for (const socket of sockets) socket.destroy()
+  }
 
   function join(from: Socket, to: Socket): void {
-    from.on('data', (chunk) => to.write(chunk))
+    from.on('data', (chunk: Uint8Array) => {
+      to.write(chunk.subarray(0, bytesToCut))
+      bytesToCut -= chunk.length
+      if (bytesToCut <= 0) to.end(cut)
+      if (bytesPerSecond === Number.POSITIVE_INFINITY) return
+      from.pause()
+      const waitMs = (chunk.length / bytesPerSecond) * 1_000
+      setTimeout(() => {
+        if (mode !== 'hold') from.resume()
+      }, waitMs)
+    })
     from.on('close', () => {
       sockets.delete(from)
       to.destroy()
@@ -47,12 +68,17 @@ export function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProx
       mode = 'hold'
       for (const socket of sockets) socket.pause()
     },
-    cut() {
-      mode = 'cut'
-      for (const socket of sockets) socket.destroy()
+    cut,
+    cutAfter(bytes) {
+      bytesToCut = bytes
+    },
+    slow(limit) {
+      bytesPerSecond = limit
     },
     resume() {
       mode = 'pass'
+      bytesToCut = Number.POSITIVE_INFINITY
+      bytesPerSecond = Number.POSITIVE_INFINITY
       for (const socket of sockets) socket.resume()
     },
     close() {

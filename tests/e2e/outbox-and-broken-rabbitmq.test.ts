@@ -1,0 +1,122 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createEventBus } from '../../gateway/events/event-bus.ts'
+import type { Outbox } from '../../gateway/events/outbox.ts'
+import { openSqliteOutbox } from '../../gateway/runtimes/bun/sqlite-outbox.ts'
+import { firstsOf, startDelivering, type WatchedExchange, watchExchange } from '../support/delivery-scene.ts'
+import { createTestGateway } from '../support/gateway.ts'
+import { findRabbitMqServer, type RabbitMqNode, startRabbitMqNode } from '../support/rabbitmq-node.ts'
+import { realClock, until } from '../support/real-time.ts'
+
+const server = findRabbitMqServer()
+const title = 'The outbox with a RabbitMQ that breaks'
+
+describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not installed)`, () => {
+  let node: RabbitMqNode
+  let folder: string
+  let outbox: Outbox
+  let watched: WatchedExchange
+  let delivering: ReturnType<typeof startDelivering>
+
+  beforeAll(async () => {
+    node = await startRabbitMqNode(server ?? '')
+  }, 120_000)
+  afterAll(async () => {
+    await node?.stop()
+  }, 60_000)
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'sluice-broken-rabbitmq-'))
+    watched = await watchExchange(node.url)
+    start(100_000)
+    await until('a connection', () => delivering.publisher.state.name === 'ready')
+  })
+  afterEach(async () => {
+    await delivering.stop()
+    await watched.remove()
+    rmSync(folder, { recursive: true })
+  })
+
+  function start(capacity: number): void {
+    outbox = openSqliteOutbox({ path: join(folder, 'outbox.db'), capacity })
+    delivering = startDelivering(outbox, node.url)
+  }
+  const left = async () => (await outbox.counts()).committed
+  const untilDrained = () => until('an empty outbox', async () => (await left()) === 0, 60_000)
+  const ids = (subject: string, count: number) => Array.from({ length: count }, (_, i) => `${subject}-${i}`)
+
+  test('loses nothing that was confirmed, and sends the rest again, when it is killed in the middle of publishing', async () => {
+    const subjects = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+    const orders = subjects.map(async (subject) => {
+      for (const id of ids(subject, 250)) await delivering.order(id, subject, watched.exchange)
+    })
+    await until('many deliveries', () => delivering.telemetry.valueOf('sluice_events_confirmed_total') > 300)
+    await node.kill()
+    await Promise.all(orders)
+    expect(await left()).toBeGreaterThan(0)
+    await node.start()
+    await untilDrained()
+    const arrivals = await watched.drain()
+    expect(firstsOf(arrivals)).toHaveLength(2_000)
+    for (const subject of subjects) expect(firstsOf(arrivals, subject)).toEqual(ids(subject, 250))
+  }, 180_000)
+
+  test('drains faster than orders come after a long absence', async () => {
+    await node.kill()
+    await until('its absence to be noticed', () => delivering.publisher.state.name === 'away')
+    // As many as come in a minute at a hundred a second, from a thousand customers.
+    const waiting = Array.from({ length: 60 }, (_, i) =>
+      Promise.all(
+        ids(`round-${i}`, 100).map((id, j) => delivering.order(id, `customer-${j * 10 + (i % 10)}`, watched.exchange)),
+      ),
+    )
+    await Promise.all(waiting)
+    expect(await left()).toBe(6_000)
+    await node.start()
+    await until('a connection', () => delivering.publisher.state.name === 'ready', 60_000)
+    for (let i = 0; i < 200; i++) await delivering.order(`late-${i}`, `late-${i % 20}`, watched.exchange)
+    await untilDrained()
+    expect(firstsOf(await watched.drain())).toHaveLength(6_200)
+  }, 240_000)
+
+  test('takes orders while it asks for a pause, until the outbox is full, and then says 503 with when to come again', async () => {
+    await delivering.stop()
+    start(40)
+    await until('a connection', () => delivering.publisher.state.name === 'ready')
+    const { telemetry, relay } = delivering
+    const bus = createEventBus({
+      outbox,
+      clock: realClock,
+      random: Math.random,
+      createId: () => crypto.randomUUID(),
+      wake: relay.wake,
+      ...telemetry,
+    })
+    let orders = 0
+    const gateway = await createTestGateway({
+      policies: [{ publish: { type: 'order.placed', exchange: watched.exchange, subject: '{response.body.id}' } }],
+      upstream: () => Response.json({ id: `order-${++orders}` }, { status: 201 }),
+      services: { events: bus },
+    })
+    const place = () => gateway.fetch('/x/1', { method: 'POST' })
+
+    await node.alarm(true)
+    // RabbitMQ tells a connection that it is blocked when that publishes the first time.
+    expect((await place()).status).toBe(201)
+    await until('the pause', () => delivering.publisher.state.name === 'blocked')
+    const published = telemetry.valueOf('sluice_events_published_total')
+    let response = await place()
+    for (; response.status === 201; response = await place()) expect(orders).toBeLessThanOrEqual(40)
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5'])
+    expect(orders).toBeGreaterThanOrEqual(39)
+    expect(telemetry.valueOf('sluice_outbox_refused_total')).toBe(1)
+    expect(telemetry.valueOf('sluice_events_published_total')).toBe(published)
+
+    await node.alarm(false)
+    await untilDrained()
+    expect((await place()).status).toBe(201)
+    await untilDrained()
+    expect(firstsOf(await watched.drain())).toHaveLength(orders)
+  }, 120_000)
+})

@@ -1,0 +1,100 @@
+import { type AMQPBaseClient, type AMQPChannel, AMQPClient } from '@cloudamqp/amqp-client'
+import { createAmqpPublisher } from '../../gateway/events/amqp-publisher.ts'
+import { startLease } from '../../gateway/events/lease.ts'
+import type { Outbox } from '../../gateway/events/outbox.ts'
+import { createRelay } from '../../gateway/events/relay.ts'
+import { orderPlaced } from './outbox-conformance.ts'
+import { realClock } from './real-time.ts'
+import { recordTelemetry } from './recorded-telemetry.ts'
+
+/** A relay between an outbox and a real broker, on real time. Bounds are shorter than in production, so that tests are. */
+export function startDelivering(outbox: Outbox, url: string) {
+  const telemetry = recordTelemetry()
+  const parts = { outbox, clock: realClock, random: Math.random, ...telemetry }
+  const publisher = createAmqpPublisher({ ...parts, url, connectTimeoutMs: 1_000, confirmTimeoutMs: 1_000 })
+  const lease = startLease({ ...parts, holder: crypto.randomUUID() })
+  const relay = createRelay({ ...parts, publisher, lease })
+  return {
+    relay,
+    publisher,
+    telemetry,
+    /** Stores the event of an order and wakes the relay, as the event bus does. */
+    async order(id: string, subject: string, exchange: string, data: unknown = { id }): Promise<void> {
+      await outbox.intend(id, { route: 'place-order', method: 'POST', path: '/orders' }, Date.now())
+      await outbox.commit(id, {
+        event: { ...orderPlaced(id, subject), data },
+        address: { exchange, routingKey: 'order.placed' },
+        committedAtMs: Date.now(),
+      })
+      relay.wake()
+    },
+    async stop(): Promise<void> {
+      await relay.stop()
+      await lease.stop()
+      await publisher.close()
+      await outbox.close()
+    },
+  }
+}
+
+export interface Arrival {
+  readonly id: string
+  readonly subject: string
+}
+
+/** An exchange of a test's own, with a durable queue that gets everything. */
+export interface WatchedExchange {
+  readonly exchange: string
+  readonly queue: string
+  /** Takes what is in the queue until it is empty, in order, repeats included. */
+  drain(): Promise<Arrival[]>
+  /** Something else on the exchange, over a channel of its own. */
+  use<Result>(work: (channel: AMQPChannel) => Promise<Result>): Promise<Result>
+  remove(): Promise<void>
+}
+
+/** Declares it on the broker at `url`, to which it connects anew for each thing it does. */
+export async function watchExchange(url: string): Promise<WatchedExchange> {
+  const exchange = `outbox-${crypto.randomUUID()}`
+  const queue = `${exchange}.all`
+
+  async function use<Result>(work: (channel: AMQPChannel) => Promise<Result>): Promise<Result> {
+    const client: AMQPBaseClient = await new AMQPClient(url).connect()
+    try {
+      return await work(await client.channel())
+    } finally {
+      await client.close().catch(() => {})
+    }
+  }
+
+  await use(async (channel) => {
+    await channel.exchangeDeclare(exchange, 'topic', { durable: true })
+    await channel.queueDeclare(queue, { durable: true })
+    await channel.queueBind(queue, exchange, '#')
+  })
+  return {
+    exchange,
+    queue,
+    use,
+    drain: () =>
+      use(async (channel) => {
+        const arrivals: Arrival[] = []
+        for (;;) {
+          const message = await channel.basicGet(queue, { noAck: true })
+          if (!message) return arrivals
+          const { messageId = '', headers } = message.properties
+          arrivals.push({ id: messageId, subject: String(headers?.cloudEvents_subject ?? '') })
+        }
+      }),
+    remove: () =>
+      use(async (channel) => {
+        await channel.queueDelete(queue)
+        await channel.exchangeDelete(exchange)
+      }),
+  }
+}
+
+/** Ids in the order each came first: what a consumer that knows repeats acts on. */
+export function firstsOf(arrivals: readonly Arrival[], subject?: string): string[] {
+  return [...new Set(arrivals.filter((each) => subject === undefined || each.subject === subject).map(({ id }) => id))]
+}
