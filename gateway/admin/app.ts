@@ -1,4 +1,7 @@
 import { Hono } from 'hono'
+import type { Operations } from '../core/operations.ts'
+import type { AdminAccess } from './guard.ts'
+import { createOperationsApp } from './operations.ts'
 
 /** How one dependency is doing. `required` ones decide whether the gateway is ready; the others only degrade it. */
 export interface Dependency {
@@ -13,12 +16,19 @@ export interface AdminParts {
   readonly accepting: () => boolean
   readonly dependencies: () => Promise<readonly Dependency[]>
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
+  /** Undefined where no event is announced. */
+  readonly operations: Operations | undefined
+  readonly access: AdminAccess
 }
 
-/** Health, readiness and metrics for the admin listener. It reads; it has no way to change anything. */
-export function createAdminApp({ accepting, dependencies, metrics }: AdminParts): Hono {
+/** Health, readiness and metrics for everybody who reaches the admin listener, and the operations for operators. */
+export function createAdminApp({ accepting, dependencies, metrics, operations, access }: AdminParts): Hono {
   const app = new Hono()
-  app.get('/', (c) => c.json({ see: ['/_sluice/health', '/_sluice/ready', '/_sluice/metrics'] }))
+  app.get('/', (c) =>
+    c.json({
+      see: ['/_sluice/health', '/_sluice/ready', '/_sluice/metrics', '/_sluice/outbox', '/_sluice/dead-letters'],
+    }),
+  )
   app.get('/_sluice/health', (c) => c.json({ status: 'ok' }))
   app.get('/_sluice/ready', async (c) => {
     const states = await dependencies()
@@ -36,5 +46,6 @@ export function createAdminApp({ accepting, dependencies, metrics }: AdminParts)
     const { contentType, text } = await metrics()
     return c.body(text, 200, { 'content-type': contentType })
   })
+  app.route('/_sluice', createOperationsApp(operations, access))
   return app
 }

@@ -90,9 +90,19 @@ const server = z.strictObject({
     .strictObject({
       host: z.string().min(1).max(253).default('127.0.0.1').describe('Address of the admin listener'),
       port: port.default(8788).describe('Port of the admin listener; 0 takes a free one'),
+      token: z
+        .string()
+        .regex(/^[\x21-\x7e]{16,256}$/, {
+          // Not what was found: it is a secret.
+          error: 'expected 16 to 256 printable ASCII characters without spaces, as `openssl rand -hex 32` gives',
+        })
+        .optional()
+        .describe(
+          'What operators send as a bearer token to see and change outbox and dead letters; needed when host is not the loopback',
+        ),
     })
     .prefault({})
-    .describe('Health, readiness and metrics, away from the public listener'),
+    .describe('Health, readiness, metrics, outbox and dead letters, away from the public listener'),
   grace: duration.prefault('10s').describe('How long a stop waits for requests in flight and for the outbox'),
 })
 

@@ -120,6 +120,13 @@ describe('a wrong value of the server, its services or an upstream', () => {
       ],
     },
     {
+      in: 'server',
+      text: '{ admin: { token: short-secret } }',
+      told: [
+        '2:27  server.admin.token  expected 16 to 256 printable ASCII characters without spaces, as `openssl rand -hex 32` gives',
+      ],
+    },
+    {
       in: 'services',
       text: '{ store: mysql://h }',
       told: [

@@ -66,6 +66,7 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
     labels: [],
   },
   sluice_broker_file_bytes: { kind: 'gauge', help: 'Size of the file of the embedded broker', labels: [] },
+  sluice_dead_letters: { kind: 'gauge', help: 'Messages in a queue of dead letters', labels: ['queue'] },
   sluice_rate_limit_total: { kind: 'counter', help: 'Requests counted against a limit', labels: ['mount', 'outcome'] },
   sluice_idempotency_total: {
     kind: 'counter',

@@ -91,3 +91,10 @@ function queueDeclarations({ name, exchange, bind, deliveryLimit, retryMs }: Que
     ...bind.map((pattern): Declaration => ({ kind: 'binding', queue: name, exchange, pattern })),
   ]
 }
+
+/** Names of the queues in which dead letters may lie: those of every exchange that is declared. */
+export function deadLetterQueues(topology: Topology): readonly string[] {
+  const exchanges = topology.flatMap((declared) => (declared.kind === 'exchange' ? [declared.name] : []))
+  const kept = new Set(exchanges.map(deadLetterName))
+  return exchanges.filter((name) => !kept.has(name)).map(deadLetterName)
+}

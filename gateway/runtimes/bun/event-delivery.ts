@@ -3,6 +3,7 @@ import { type EmbeddedBrokerAddress, parseEmbeddedBroker } from '../../config/br
 import type { Plan } from '../../config/plan.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { EventBus, StepHook } from '../../core/events.ts'
+import type { Operations } from '../../core/operations.ts'
 import type { Logger, Metrics } from '../../core/telemetry.ts'
 import { createAmqpPublisher } from '../../events/amqp-publisher.ts'
 import { createEventBus } from '../../events/event-bus.ts'
@@ -12,6 +13,7 @@ import type { Outbox } from '../../events/outbox.ts'
 import { createRelay } from '../../events/relay.ts'
 import { BrokerFileError } from './broker-file.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from './embedded-broker.ts'
+import { startOperations } from './operations.ts'
 import { openSqliteOutbox } from './sqlite-outbox.ts'
 
 export interface DeliveryParts {
@@ -29,6 +31,7 @@ export interface EventDelivery {
   readonly events: EventBus
   /** URL of the broker, for services that consume; holds its password. */
   readonly brokerUrl: string
+  readonly operations: Operations
   check(): Promise<readonly Dependency[]>
   /** Sets the gauges that are read when somebody looks. */
   measure(): void
@@ -50,9 +53,11 @@ export async function startDelivery(
   )
   const lease = startLease({ outbox, holder: parts.createId(), ...parts })
   const relay = createRelay({ outbox, publisher, lease, ...parts })
+  const operations = startOperations({ outbox, brokerUrl, topology, ...parts })
   return {
     events: createEventBus({ outbox, wake: relay.wake, ...parts }),
     brokerUrl,
+    operations,
     async check() {
       const { state } = publisher
       const isUp = state.name === 'ready' && state.refusal === undefined
@@ -72,6 +77,7 @@ export async function startDelivery(
       const left = await relay.flush(withinMs)
       await relay.stop()
       await lease.stop()
+      await operations.stop()
       await publisher.close()
       await outbox.close()
       await embedded?.stop()

@@ -40,9 +40,8 @@ const SCHEMA = `
   END;
 `
 
-/** How long the opening and a write wait for the writes of other processes, in milliseconds; nobody is served in turn. */
+/** How long the opening waits for the writes of other processes, in milliseconds; nobody is served in turn. */
 const OPENING_MS = 10_000
-const WRITE_MS = 1_000
 
 /** Makes a new file a store, and checks that an old one is. Throws what is wrong with it. */
 export function prepareStoreFile(database: Database): void {
@@ -62,7 +61,8 @@ export function prepareStoreFile(database: Database): void {
     database.run(`PRAGMA user_version = ${VERSION}`)
   })
   migration.immediate()
-  database.run(`PRAGMA busy_timeout = ${WRITE_MS}`)
+  // From here on nobody waits inside SQLite, where the event loop would wait too.
+  database.run('PRAGMA busy_timeout = 0')
 }
 
 function refuseForeign(database: Database): void {

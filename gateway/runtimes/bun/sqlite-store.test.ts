@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { realClock } from '../../../tests/support/real-time.ts'
 import { testBoundedStore, testStore } from '../../../tests/support/store-conformance.ts'
 import { createVirtualClock } from '../../../tests/support/virtual-clock.ts'
 import { StoreUnavailable } from '../../core/store.ts'
@@ -126,10 +127,11 @@ describe('the SQLite store', () => {
 
   test('says StoreUnavailable when it is closed, or another process holds on to the file', async () => {
     const path = newPath()
-    const store = openSqliteStore({ path, clock })
+    const store = openSqliteStore({ path, clock: realClock, timeoutMs: 100 })
     const other = new Database(path)
     other.run('BEGIN IMMEDIATE')
-    await expect(store.set('key', 'v', MINUTE_MS)).rejects.toBeInstanceOf(StoreUnavailable)
+    await expect(store.set('key', 'held up', MINUTE_MS)).rejects.toBeInstanceOf(StoreUnavailable)
+    expect(await store.get('key')).toBeUndefined()
     other.run('ROLLBACK')
     await store.set('key', 'v', MINUTE_MS)
     expect(await store.get('key')).toBe('v')

@@ -3,8 +3,10 @@ import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { type Store, StoreUnavailable, type Term } from '../../core/store.ts'
+import { answerWithin } from '../../services/store/answer-within.ts'
 import { DEFAULT_ROOM, ENTRY_BYTES, type Load, lackOfRoom, minus, NO_LOAD, plus } from '../../services/store/room.ts'
 import { createGroupCommit } from './group-commit.ts'
+import { retryWhileBusy } from './sqlite-busy.ts'
 import { prepareStoreFile } from './sqlite-store-schema.ts'
 
 export interface SqliteStoreOptions {
@@ -15,6 +17,8 @@ export interface SqliteStoreOptions {
   readonly maximumEntries?: number
   /** Upper bound for keys and values together. Default 64 MiB. */
   readonly maximumBytes?: number
+  /** How long a request waits for other processes that write before the store counts as unavailable. Default 1,000. */
+  readonly timeoutMs?: number
 }
 
 /** A store in a file, to be closed. */
@@ -43,6 +47,7 @@ export function openSqliteStore({
   clock,
   maximumEntries = DEFAULT_ROOM.entries,
   maximumBytes = DEFAULT_ROOM.bytes,
+  timeoutMs = 1_000,
 }: SqliteStoreOptions): SqliteStore {
   const room: Load = { entries: maximumEntries, bytes: maximumBytes }
   const database = openDatabase(path)
@@ -62,13 +67,9 @@ export function openSqliteStore({
     return found.value
   }
 
-  async function attempt<Answer>(ask: () => Answer | Promise<Answer>): Promise<Answer> {
+  async function attempt<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
     if (closed) throw new StoreUnavailable('The store is closed')
-    try {
-      return await ask()
-    } catch (cause) {
-      throw new StoreUnavailable('The store failed', { cause })
-    }
+    return answerWithin(clock, timeoutMs, ask)
   }
 
   /** Why there was no room, or undefined once it is written. What takes no more room than it had is always taken. */
@@ -96,7 +97,7 @@ export function openSqliteStore({
   }
 
   return {
-    get: (key) => attempt(() => statements.get.get(key, clock.now())?.value),
+    get: (key) => attempt(() => retryWhileBusy(clock, () => statements.get.get(key, clock.now())?.value)),
 
     async set(key, value, ttlMs) {
       refuse(await change((nowMs) => put(key, value, { ttlMs }, nowMs)))

@@ -97,6 +97,8 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
         delivery?.measure()
         return { contentType: metrics.contentType, text: await metrics.render() }
       },
+      operations: delivery?.operations,
+      access: plan.server.admin,
     })
     const adminHost = plan.server.admin.host
     const adminListener = bind('server.admin.port', adminHost, options.adminPort ?? plan.server.admin.port, (port) =>

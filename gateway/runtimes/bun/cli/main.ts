@@ -1,10 +1,6 @@
 #!/usr/bin/env bun
-import { parseArgs } from 'node:util'
-import { didYouMean } from '../../../config/mistake.ts'
-import { check } from './check.ts'
-import { routes } from './routes.ts'
-import { schema } from './schema.ts'
-import { start } from './start.ts'
+import { type Flags, readArguments } from './arguments.ts'
+import { findCommand } from './commands.ts'
 
 const USAGE = `Sluice, an edge gateway: one YAML file of routes, upstreams and policies
 
@@ -13,89 +9,35 @@ const USAGE = `Sluice, an edge gateway: one YAML file of routes, upstreams and p
   sluice routes [FILE]                                                 list the routes of a file, in order of precedence
   sluice schema                                                        print the JSON Schema of the file
 
+  sluice outbox list [--state parked|unknown|committed|pending] [--limit N]   events that wait, and why
+  sluice outbox show ID                                                everything about one of them
+  sluice outbox retry ID | --all                                       put back what is parked
+  sluice outbox discard ID                                             give an event up: it is never sent
+  sluice dead-letters list [--limit N]                                 messages consumers have given up, and why
+  sluice dead-letters replay ID | --all                                send them back to the queue they died in
+
   --config FILE    default config/gateway.yaml
   --port N         instead of server.port; 0 takes a free one
   --admin-port N   instead of server.admin.port; 0 takes a free one
+  --json           of outbox and dead-letters: the answer as JSON
 `
 
-const OPTIONS = {
-  config: { type: 'string' },
-  port: { type: 'string' },
-  'admin-port': { type: 'string' },
-  mocks: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const
-
-interface Flags {
-  readonly config?: string
-  readonly port?: string
-  readonly 'admin-port'?: string
-  readonly mocks?: boolean
-}
-
-interface Command {
-  /** Most words after the command. */
-  readonly words: number
-  readonly flags: readonly (keyof Flags)[]
-  /** Returns the exit code; undefined while the process goes on serving. */
-  run(words: readonly string[], flags: Flags): number | Promise<number | undefined>
-}
-
-const DEFAULT_CONFIG = 'config/gateway.yaml'
-
-const COMMANDS: Readonly<Record<string, Command>> = {
-  start: {
-    words: 0,
-    flags: ['config', 'port', 'admin-port', 'mocks'],
-    run: (_, { config = DEFAULT_CONFIG, mocks = false, port, 'admin-port': adminPort }) =>
-      start({ config, mocks, port: toPort(port), adminPort: toPort(adminPort) }),
-  },
-  check: {
-    words: Number.POSITIVE_INFINITY,
-    flags: ['config'],
-    run: (files, { config = DEFAULT_CONFIG }) => Math.max(...(files.length > 0 ? files : [config]).map(check)),
-  },
-  routes: { words: 1, flags: ['config'], run: ([file], { config = DEFAULT_CONFIG }) => routes(file ?? config) },
-  schema: { words: 0, flags: [], run: schema },
-}
-
 async function run(argv: readonly string[]): Promise<number | undefined> {
-  const { flags, words, wantsHelp } = read(argv)
-  const [name, ...rest] = words
-  if (wantsHelp || name === undefined || name === 'help') {
+  const { flags, words, wantsHelp } = readArguments(argv)
+  if (wantsHelp || words.length === 0 || words[0] === 'help') {
     console.log(USAGE)
-    return wantsHelp || name === 'help' ? 0 : 1
+    return wantsHelp || words[0] === 'help' ? 0 : 1
   }
-  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (!command) throw new Error(`Unknown command "${name}"${didYouMean(name, Object.keys(COMMANDS))}`)
+  const { name, command, rest } = findCommand(words)
   const extra = rest[command.words]
   if (extra !== undefined) {
     throw new Error(
-      `"sluice ${name}" takes no "${extra}"${command.flags.includes('config') ? `: did you mean --config ${extra}?` : ''}`,
+      `"sluice ${name}" takes no "${extra}"${/\.ya?ml$/.test(extra) ? `: did you mean --config ${extra}?` : ''}`,
     )
   }
   const foreign = (Object.keys(flags) as (keyof Flags)[]).find((flag) => !command.flags.includes(flag))
   if (foreign) throw new Error(`"sluice ${name}" takes no --${foreign}`)
   return await command.run(rest, flags)
-}
-
-function read(argv: readonly string[]): { flags: Flags; words: readonly string[]; wantsHelp: boolean } {
-  const known = Object.keys(OPTIONS)
-  for (const word of argv) {
-    const flag = /^--([^=]+)/.exec(word)?.[1]
-    if (flag !== undefined && !known.includes(flag)) {
-      throw new Error(`Unknown flag --${flag}${didYouMean(flag, known).replace(/"(.*)"/, '--$1')}`)
-    }
-  }
-  const { values, positionals } = parseArgs({ args: [...argv], allowPositionals: true, options: OPTIONS })
-  const { help = false, ...flags } = values
-  return { flags, words: positionals, wantsHelp: help }
-}
-
-function toPort(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw new Error(`"${text}" is not a port: give a number from 0 to 65535`)
 }
 
 try {

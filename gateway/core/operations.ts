@@ -1,0 +1,117 @@
+/** What an operator sees and does: one interface, whether it is asked in the gateway's process, over HTTP or in a file. */
+export interface Operations {
+  readonly outbox: OutboxOperations
+  readonly deadLetters: DeadLetterOperations
+}
+
+/** States of an entry of the outbox, those first that wait for a person. */
+export const ENTRY_STATES = ['parked', 'unknown', 'committed', 'pending'] as const
+export type EntryState = (typeof ENTRY_STATES)[number]
+
+/** An entry of the outbox without what the client sent: no header, no body and no query, which may hold credentials. */
+export interface OutboxItem {
+  readonly id: string
+  /** `delivered`: only its receipt is left. */
+  readonly state: EntryState | 'delivered'
+  readonly route?: string
+  readonly method?: string
+  readonly path?: string
+  readonly caller?: string
+  readonly idempotencyKey?: string
+  readonly traceparent?: string
+  /** Why it is unknown or parked. */
+  readonly reason?: string
+  /** How often recovery has tried to settle it. */
+  readonly attempts?: number
+  /** Times in milliseconds since the Unix epoch. */
+  readonly intendedAtMs?: number
+  readonly committedAtMs?: number
+  readonly parkedAtMs?: number
+  readonly deliveredAtMs?: number
+  /** When recovery tries next. */
+  readonly nextAtMs?: number
+  readonly event?: OutboxItemEvent
+  readonly settlement?: { readonly mode: 'replay' | 'probe'; readonly upstream: string }
+}
+
+export interface OutboxItemEvent {
+  readonly id: string
+  readonly type: string
+  readonly subject?: string
+  readonly time: string
+  readonly exchange: string
+  readonly routingKey: string
+  /** Only when one entry is asked for. */
+  readonly data?: unknown
+}
+
+export interface OutboxList {
+  readonly counts: Readonly<Record<EntryState, number>>
+  readonly entries: readonly OutboxItem[]
+}
+
+/** What became of everything that was to be done at once. */
+export interface Tally {
+  readonly done: number
+  readonly refused: readonly { readonly id: string; readonly reason: string }[]
+}
+
+export interface OutboxOperations {
+  /** Up to `limit` entries, of one state or of all in the order of `ENTRY_STATES`; in each the oldest intent first. */
+  list(wish: { readonly state?: EntryState | undefined; readonly limit: number }): Promise<OutboxList>
+  /** Throws `OperationRefused` when there is none. */
+  show(id: string): Promise<OutboxItem>
+  /** Puts a parked entry back, or lets recovery try an unknown one at once. Gives back what it is now. */
+  retry(id: string): Promise<OutboxItem>
+  /** `retry` for every entry that is parked. */
+  retryAll(): Promise<Tally>
+  /** Gives up a parked or unknown entry: its event is never sent. */
+  discard(id: string): Promise<void>
+}
+
+/** A message a consumer has given up, as it lies in the queue of dead letters. */
+export interface DeadLetter {
+  /** The id of the event, the same in every queue it went to. A digest where a message has none. */
+  readonly id: string
+  /** Where it lies. */
+  readonly deadLetterQueue: string
+  /** Where it died, and where a replay sends it. */
+  readonly queue: string
+  readonly type?: string
+  readonly subject?: string
+  readonly source?: string
+  readonly traceparent?: string
+  /** What went wrong, in the words of the consumer or of the broker. */
+  readonly reason?: string
+  readonly attempts?: number
+  /** Milliseconds since the Unix epoch. */
+  readonly firstFailureAtMs?: number
+  readonly bytes: number
+}
+
+export interface DeadLetterList {
+  /** How many messages each queue of dead letters holds; undefined when the broker has no such queue. */
+  readonly queues: readonly { readonly name: string; readonly messages?: number }[]
+  /** The first of each queue, oldest first. */
+  readonly letters: readonly DeadLetter[]
+}
+
+export interface DeadLetterOperations {
+  /** Looks at up to `limit` letters of each queue and leaves them where they are. */
+  list(limit: number): Promise<DeadLetterList>
+  /** Sends a letter back to every queue it died in. Throws `OperationRefused` when there is none of this id. */
+  replay(id: string): Promise<Tally>
+  /** Sends everything back that lies there now. */
+  replayAll(): Promise<Tally>
+}
+
+/** Why an operator's wish was not done: there is no such thing, it is not in a state for it, or it cannot be reached. */
+export class OperationRefused extends Error {
+  override readonly name = 'OperationRefused'
+  readonly kind: 'not-found' | 'wrong-state' | 'unavailable'
+
+  constructor(kind: OperationRefused['kind'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}

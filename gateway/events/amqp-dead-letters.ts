@@ -1,0 +1,195 @@
+import type { AMQPChannel, AMQPMessage } from '@cloudamqp/amqp-client'
+import { type Clock, sleep } from '../core/clock.ts'
+import { type DeadLetter, type DeadLetterOperations, OperationRefused, type Tally } from '../core/operations.ts'
+import { type AmqpConnection, connectAmqp, parseBrokerUrl } from './amqp-connection.ts'
+import { readRefusal } from './broker-refusal.ts'
+import { type DeadMessage, readDeadLetter } from './dead-letter.ts'
+import { createSender } from './dead-letter-sender.ts'
+
+export interface AmqpDeadLettersOptions {
+  /** URL of the broker; holds its password. */
+  readonly url: string
+  /** Names of the queues of dead letters. */
+  readonly queues: readonly string[]
+  readonly clock: Clock
+}
+
+/** Dead letters on a broker, over one connection that is made when it is first needed. */
+export interface AmqpDeadLetters extends DeadLetterOperations {
+  /** How many messages a queue holds; undefined when the broker has no such queue. */
+  count(queue: string): Promise<number | undefined>
+  close(): Promise<void>
+}
+
+const CONNECT_TIMEOUT_MS = 5_000
+/** The most of a queue that is held back, from it and in memory, while it is searched. */
+const MOST_SEARCHED = 10_000
+const MOST_BYTES = 64 * 1_048_576
+/**
+ * How many letters of a queue are fetched for a list, however few are shown: RabbitMQ puts what is given back behind
+ * what was given back earlier, so that only a look at all of them leaves their order as it was.
+ */
+const LEAST_LOOKED_AT = 1_000
+const GIVEN_BACK_MS = 2_000
+
+/**
+ * Looks at dead letters by fetching them and giving them back, in their order, when the channel closes. A replay sends a
+ * letter to the queue it died in, with its own id and a clean slate, and takes it off once the broker has confirmed it:
+ * what a crash or a second run repeats, consumers know by its id.
+ */
+export function createAmqpDeadLetters({ url, queues, clock }: AmqpDeadLettersOptions): AmqpDeadLetters {
+  const address = parseBrokerUrl(url)
+  let kept: Promise<AmqpConnection> | undefined
+  let turn: Promise<unknown> = Promise.resolve()
+
+  function connect(): Promise<AmqpConnection> {
+    if (kept) return kept
+    const quiet = () => {}
+    const timing = { url: address, clock, connectTimeoutMs: CONNECT_TIMEOUT_MS, onBlocked: quiet, onUnblocked: quiet }
+    const connecting = connectAmqp(timing)
+    kept = connecting
+    const forget = () => {
+      if (kept === connecting) kept = undefined
+    }
+    connecting.then(({ ended }) => ended.then(forget), forget)
+    return connecting
+  }
+
+  /** Gives back what was fetched and not taken, whatever happens. */
+  async function onChannel<Result>(work: (channel: AMQPChannel) => Promise<Result>): Promise<Result> {
+    try {
+      const channel = await (await connect()).openChannel()
+      try {
+        return await work(channel)
+      } finally {
+        if (!channel.closed) await channel.close()
+      }
+    } catch (cause) {
+      if (cause instanceof OperationRefused) throw cause
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new OperationRefused('unavailable', `Cannot reach the dead letters on the broker: ${reason}`, { cause })
+    }
+  }
+
+  function count(queue: string): Promise<number | undefined> {
+    return onChannel(async (channel) => {
+      try {
+        return (await channel.queueDeclare(queue, { passive: true })).messageCount
+      } catch (error) {
+        if (readRefusal(error)?.code === 404) return undefined
+        throw error
+      }
+    })
+  }
+
+  /**
+   * Hands the letters of a queue to `each`, oldest first, until all that lay there have been seen or `most` are held
+   * back. What `each` has not taken is back in the queue when this resolves.
+   */
+  async function read(
+    queue: string,
+    most: number,
+    each: (message: DeadMessage, take: () => Promise<void>) => Promise<'kept' | 'taken'>,
+  ): Promise<void> {
+    const messages = (await count(queue)) ?? 0
+    let [held, bytes] = [0, 0]
+    if (messages === 0) return
+    try {
+      await onChannel(async (channel) => {
+        for (let i = 0; i < messages && held < most && bytes < MOST_BYTES; i++) {
+          const found = await channel.basicGet(queue, { noAck: false })
+          if (!found) return
+          held++
+          bytes += found.bodySize
+          if ((await each(toMessage(found), () => channel.basicAck(found.deliveryTag))) === 'kept') continue
+          held--
+          bytes -= found.bodySize
+        }
+      })
+    } finally {
+      await givenBack(queue, held)
+    }
+  }
+
+  /** A quorum queue takes back what a closed channel held a moment after it has said that the channel is closed. */
+  async function givenBack(queue: string, messages: number): Promise<void> {
+    const endMs = clock.monotonic() + GIVEN_BACK_MS
+    while (clock.monotonic() < endMs && ((await count(queue)) ?? messages) < messages) await sleep(clock, 10)
+  }
+
+  /** Sends back what is wanted of a queue, and takes it off. */
+  function replayFrom(queue: string, isWanted: (letter: DeadLetter) => boolean, tally: Replayed): Promise<void> {
+    return onChannel(async (sending) => {
+      const send = await createSender(sending, clock)
+      await read(queue, MOST_SEARCHED, async (message, take) => {
+        const letter = await readDeadLetter(message, queue)
+        if (!isWanted(letter)) return 'kept'
+        const { refusal } = await send(message)
+        if (refusal !== undefined) {
+          tally.refused.push({ id: letter.id, reason: refusal })
+          return 'kept'
+        }
+        await take()
+        tally.done++
+        return 'taken'
+      })
+    })
+  }
+
+  function replay(isWanted: (letter: DeadLetter) => boolean): Promise<Tally> {
+    return inTurn(async () => {
+      const tally: Replayed = { done: 0, refused: [] }
+      for (const queue of queues) await replayFrom(queue, isWanted, tally)
+      return tally
+    })
+  }
+
+  /** One after the other: what one holds back, another would not find. */
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = turn.then(work)
+    turn = result.catch(() => {})
+    return result
+  }
+
+  return {
+    count: (queue) => inTurn(() => count(queue)),
+
+    list: (limit) =>
+      inTurn(async () => {
+        const letters: DeadLetter[] = []
+        const found: { name: string; messages?: number }[] = []
+        for (const queue of queues) {
+          const messages = await count(queue)
+          found.push(messages === undefined ? { name: queue } : { name: queue, messages })
+          let seen = 0
+          await read(queue, Math.max(limit, LEAST_LOOKED_AT), async (message) => {
+            if (seen++ < limit) letters.push(await readDeadLetter(message, queue))
+            return 'kept'
+          })
+        }
+        return { queues: found, letters }
+      }),
+
+    async replay(id) {
+      const tally = await replay((letter) => letter.id === id)
+      if (tally.done + tally.refused.length > 0) return tally
+      throw new OperationRefused('not-found', `There is no dead letter "${id}" in ${queues.join(', ') || 'any queue'}`)
+    },
+
+    replayAll: () => replay(() => true),
+
+    async close() {
+      const connection = await kept?.catch(() => undefined)
+      await connection?.close()
+    },
+  }
+}
+
+interface Replayed {
+  done: number
+  readonly refused: { id: string; reason: string }[]
+}
+
+function toMessage({ routingKey, properties, body }: AMQPMessage): DeadMessage {
+  return { routingKey, properties, body: body ?? new Uint8Array() }
+}

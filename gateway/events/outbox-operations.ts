@@ -1,0 +1,135 @@
+import type { Clock } from '../core/clock.ts'
+import {
+  ENTRY_STATES,
+  OperationRefused,
+  type OutboxItem,
+  type OutboxItemEvent,
+  type OutboxOperations,
+} from '../core/operations.ts'
+import { type ListCursor, type Outbox, type OutboxEntry, OutboxStateError, type Receipt } from './outbox.ts'
+
+const PAGE = 100
+
+/** What an operator may do with an outbox. The relay and the recovery find what was put back by themselves. */
+export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>): OutboxOperations {
+  async function find(id: string): Promise<OutboxEntry | Receipt> {
+    const found = await outbox.find(id)
+    if (found) return found
+    throw new OperationRefused('not-found', `The outbox has no entry "${id}": it was delivered, rejected or discarded`)
+  }
+
+  async function retry(id: string): Promise<void> {
+    const found = await find(id)
+    const nowMs = clock.now()
+    if (found.state === 'parked') return asOperation(() => outbox.requeue(id, nowMs))
+    if (found.state === 'unknown' && found.draft.settlement) {
+      const { attempts, reason = '' } = found
+      return asOperation(() => outbox.postpone(id, { attempts, nextAtMs: nowMs, reason }))
+    }
+    throw new OperationRefused('wrong-state', `Cannot retry "${id}": ${WHY_NOT[found.state]}`)
+  }
+
+  return {
+    async list({ state, limit }) {
+      const { pending, committed, unknown, parked } = await outbox.counts()
+      const entries: OutboxEntry[] = []
+      for (const each of state ? [state] : ENTRY_STATES) {
+        if (entries.length < limit) entries.push(...(await outbox.list(each, limit - entries.length)))
+      }
+      return { counts: { parked, unknown, committed, pending }, entries: entries.map((entry) => toItem(entry)) }
+    },
+
+    async show(id) {
+      return toItem(await find(id), true)
+    },
+
+    async retry(id) {
+      await retry(id)
+      return toItem(await find(id))
+    },
+
+    async retryAll() {
+      const refused: { id: string; reason: string }[] = []
+      let done = 0
+      let after: ListCursor | undefined
+      for (;;) {
+        const page = await outbox.list('parked', PAGE, after)
+        for (const { id } of page) {
+          try {
+            await retry(id)
+            done++
+          } catch (error) {
+            if (!(error instanceof OperationRefused)) throw error
+            refused.push({ id, reason: error.message })
+          }
+        }
+        after = page.at(-1)
+        if (!after || page.length < PAGE) return { done, refused }
+      }
+    },
+
+    async discard(id) {
+      const { state } = await find(id)
+      if (state !== 'parked' && state !== 'unknown') {
+        throw new OperationRefused('wrong-state', `Cannot discard "${id}": ${WHY_NOT[state]}`)
+      }
+      await asOperation(() => outbox.discard(id))
+    },
+  }
+}
+
+const WHY_NOT = {
+  parked: 'it is parked',
+  unknown: 'recovery has no way to ask again, and parks it by itself',
+  pending: 'its request is still running',
+  committed: 'it waits for the broker, and is sent by itself',
+  delivered: 'the broker has it',
+} as const
+
+/** Somebody else may have been faster, or an entry may lack what it would take. */
+async function asOperation(work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (cause) {
+    if (!(cause instanceof OutboxStateError)) throw cause
+    throw new OperationRefused('wrong-state', cause.message, { cause })
+  }
+}
+
+function toItem(found: OutboxEntry | Receipt, whole = false): OutboxItem {
+  if (found.state === 'delivered') return found
+  const { id, state, draft, reason, attempts, intendedAtMs, committedAtMs, parkedAtMs, nextAtMs } = found
+  const { route, method, path, caller, idempotencyKey, traceparent, settlement } = draft
+  const item = {
+    id,
+    state,
+    route,
+    method,
+    path: path.split('?', 1)[0],
+    caller,
+    idempotencyKey,
+    traceparent,
+    reason,
+    attempts,
+    intendedAtMs,
+    committedAtMs,
+    parkedAtMs,
+    nextAtMs,
+    event: toItemEvent(found, whole),
+    settlement: settlement && { mode: settlement.mode, upstream: settlement.upstream },
+  }
+  return present(item)
+}
+
+function toItemEvent({ event, address }: OutboxEntry, whole: boolean): OutboxItemEvent | undefined {
+  if (!event || !address) return undefined
+  const { id, type, subject, time, data } = event
+  return present({ id, type, subject, time, ...address, data: whole ? data : undefined })
+}
+
+type Present<Fields> = { [Name in keyof Fields]: Exclude<Fields[Name], undefined> }
+
+/** The fields that have a value. */
+function present<Fields extends object>(fields: Fields): Present<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<Fields>
+}

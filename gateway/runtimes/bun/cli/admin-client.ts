@@ -1,0 +1,52 @@
+import { OperationRefused, type Operations } from '../../../core/operations.ts'
+
+/** How a running gateway is asked. */
+export interface AdminClientOptions {
+  /** Address of its admin listener, without a path. */
+  readonly url: string
+  readonly token: string | undefined
+}
+
+/** A replay of many letters takes as long as it takes; everything else is quick. */
+const PATIENCE_MS = 120_000
+const KINDS: Readonly<Record<number, OperationRefused['kind']>> = {
+  404: 'not-found',
+  409: 'wrong-state',
+  503: 'unavailable',
+}
+
+/** The operations of a running gateway, through its admin listener. */
+export function createAdminClient({ url, token }: AdminClientOptions): Operations {
+  const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
+
+  async function ask<Answer>(path: string, method: 'GET' | 'POST' = 'GET'): Promise<Answer> {
+    const response = await fetch(`${url}/_sluice${path}`, {
+      method,
+      headers: { ...authorization, 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(PATIENCE_MS),
+      redirect: 'error',
+    }).catch((cause: unknown) => {
+      throw new OperationRefused('unavailable', `The gateway at ${url} does not answer: ${String(cause)}`, { cause })
+    })
+    const answer = (await response.json().catch(() => ({}))) as Answer & { readonly error?: string }
+    if (response.ok) return answer
+    const message = answer.error ?? `The gateway at ${url} answered with ${response.status}`
+    throw new OperationRefused(KINDS[response.status] ?? 'unavailable', message)
+  }
+
+  const at = (id: string) => encodeURIComponent(id)
+  return {
+    outbox: {
+      list: ({ state, limit }) => ask(`/outbox?limit=${limit}${state === undefined ? '' : `&state=${state}`}`),
+      show: (id) => ask(`/outbox/${at(id)}`),
+      retry: (id) => ask(`/outbox/${at(id)}/retry`, 'POST'),
+      retryAll: () => ask('/outbox/retry', 'POST'),
+      discard: (id) => ask(`/outbox/${at(id)}/discard`, 'POST'),
+    },
+    deadLetters: {
+      list: (limit) => ask(`/dead-letters?limit=${limit}`),
+      replay: (id) => ask(`/dead-letters/${at(id)}/replay`, 'POST'),
+      replayAll: () => ask('/dead-letters/replay', 'POST'),
+    },
+  }
+}

@@ -1,0 +1,126 @@
+import { ENTRY_STATES, type OutboxItem, type OutboxList } from '../../../core/operations.ts'
+import { systemClock } from '../system-clock.ts'
+import { toLimit, toName } from './arguments.ts'
+import { type OperatorFlags, operate, outboxOf } from './operator.ts'
+import { age, facts, oneLine, span, table } from './table.ts'
+import { reportTally, theOne } from './wishes.ts'
+
+interface ListFlags extends OperatorFlags {
+  readonly state?: string
+  readonly limit?: string
+}
+
+/** `sluice outbox list`: what waits, why, and what to do about it. */
+export function listOutbox({ state, limit, ...flags }: ListFlags): Promise<number> {
+  const wish = { state: toName(state, 'state', ENTRY_STATES), limit: toLimit(limit) }
+  return operate(outboxOf, flags, async ({ operations, from }) => {
+    const list = await operations.list(wish)
+    console.log(flags.json ? JSON.stringify(list, null, 2) : describeList(list, from, systemClock.now()))
+    return 0
+  })
+}
+
+function describeList({ counts, entries }: OutboxList, from: string, nowMs: number): string {
+  const summary = `${ENTRY_STATES.map((state) => `${counts[state]} ${state}`).join(', ')}   (${from})`
+  if (entries.length === 0) return `${summary}\nNothing of that waits.`
+  const rows = entries.map((entry) => [
+    entry.state,
+    age(entry.parkedAtMs ?? entry.committedAtMs ?? entry.intendedAtMs, nowMs),
+    entry.id,
+    entry.route ?? '-',
+    entry.event?.type ?? '-',
+    entry.event?.subject ?? '-',
+    entry.reason ?? nextOf(entry, nowMs),
+  ])
+  const head = ['STATE', 'AGE', 'ID', 'ROUTE', 'EVENT', 'SUBJECT', 'REASON']
+  const shown = new Set(entries.map(({ state }) => state))
+  const advice = ENTRY_STATES.filter((state) => shown.has(state)).map((state) => ADVICE[state])
+  const all = ENTRY_STATES.reduce((sum, state) => sum + counts[state], 0)
+  const more = entries.length < all ? [`${entries.length} of ${all} are shown: --state and --limit show others`] : []
+  return [summary, '', table(head, rows), '', ...more, ...advice].join('\n')
+}
+
+const ADVICE = {
+  parked: `parked     waits for you: "outbox show ID" says more; once the reason is mended, "outbox retry ID" or "outbox retry --all"
+           puts it back, and "outbox discard ID" gives it up`,
+  unknown: `unknown    recovery asks the service again by itself; "outbox retry ID" lets it ask at once`,
+  committed: `committed  is sent by itself as soon as the broker takes it: see whether the broker is there (/_sluice/ready)`,
+  pending: 'pending    the request is still running',
+} as const
+
+function nextOf({ nextAtMs }: OutboxItem, nowMs: number): string {
+  return nextAtMs === undefined || nextAtMs <= nowMs ? '' : `next attempt in ${span(nextAtMs - nowMs)}`
+}
+
+/** `sluice outbox show ID`: everything about one entry but what the client sent. */
+export function showEntry(id: string | undefined, flags: OperatorFlags): Promise<number> {
+  const wanted = theOne(id, 'outbox show')
+  return operate(outboxOf, flags, async ({ operations }) => {
+    const entry = await operations.show(wanted)
+    console.log(flags.json ? JSON.stringify(entry, null, 2) : describeEntry(entry, systemClock.now()))
+    return 0
+  })
+}
+
+const MAX_DATA = 4_000
+
+function describeEntry(entry: OutboxItem, nowMs: number): string {
+  const { event, settlement } = entry
+  const at = (ms: number | undefined) =>
+    ms === undefined ? undefined : `${new Date(ms).toISOString()} (${age(ms, nowMs)} ago)`
+  const known = facts([
+    ['id', entry.id],
+    ['state', entry.state],
+    ['reason', entry.reason],
+    ['route', entry.route],
+    ['request', entry.method && `${entry.method} ${entry.path}`],
+    ['caller', entry.caller],
+    ['idempotency key', entry.idempotencyKey],
+    ['trace', entry.traceparent],
+    ['intended', at(entry.intendedAtMs)],
+    ['committed', at(entry.committedAtMs)],
+    ['parked', at(entry.parkedAtMs)],
+    ['delivered', at(entry.deliveredAtMs)],
+    ['settled by', settlement && `${settlement.mode} at upstream "${settlement.upstream}"`],
+    [
+      'attempts',
+      entry.attempts
+        ? `${entry.attempts}${entry.nextAtMs === undefined ? '' : `, ${nextOf(entry, nowMs) || 'next is due'}`}`
+        : undefined,
+    ],
+    ['event', event && `${event.type} ${event.id}`],
+    ['subject', event?.subject],
+    ['goes to', event && `exchange "${event.exchange}", routing key "${event.routingKey}"`],
+  ])
+  if (event?.data === undefined) return known
+  const data = oneLine(JSON.stringify(event.data))
+  return `${known}\ndata             ${data.length > MAX_DATA ? `${data.slice(0, MAX_DATA)}… (--json shows all)` : data}`
+}
+
+/** `sluice outbox retry ID | --all`. */
+export function retryEntries(
+  id: string | undefined,
+  { all, ...flags }: OperatorFlags & { readonly all?: boolean },
+): Promise<number> {
+  const wanted = all && id === undefined ? undefined : theOne(all ? undefined : id, 'outbox retry', '--all')
+  return operate(outboxOf, flags, async ({ operations }) => {
+    if (wanted === undefined) return reportTally(await operations.retryAll(), flags, 'put back')
+    const entry = await operations.retry(wanted)
+    const next =
+      entry.state === 'committed' ? 'it is sent as soon as the broker takes it' : 'recovery asks the service again'
+    console.log(flags.json ? JSON.stringify(entry, null, 2) : `${entry.id} is ${entry.state}: ${next}`)
+    return 0
+  })
+}
+
+/** `sluice outbox discard ID`. */
+export function discardEntry(id: string | undefined, flags: OperatorFlags): Promise<number> {
+  const wanted = theOne(id, 'outbox discard')
+  return operate(outboxOf, flags, async ({ operations }) => {
+    await operations.discard(wanted)
+    console.log(
+      flags.json ? JSON.stringify({ id: wanted, state: 'discarded' }) : `${wanted} is gone: its event is never sent`,
+    )
+    return 0
+  })
+}

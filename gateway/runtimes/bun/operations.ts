@@ -1,0 +1,39 @@
+import type { Clock } from '../../core/clock.ts'
+import type { Operations } from '../../core/operations.ts'
+import type { Metrics } from '../../core/telemetry.ts'
+import { deadLetterQueues, type Topology } from '../../core/topology.ts'
+import { createAmqpDeadLetters } from '../../events/amqp-dead-letters.ts'
+import { watchDeadLetters } from '../../events/dead-letter-gauge.ts'
+import type { Outbox } from '../../events/outbox.ts'
+import { createOutboxOperations } from '../../events/outbox-operations.ts'
+
+export interface OperationsParts {
+  readonly outbox: Outbox
+  /** URL of the broker; holds its password. */
+  readonly brokerUrl: string
+  readonly topology: Topology
+  readonly clock: Clock
+  readonly metrics: Metrics
+}
+
+/** What an operator may see and do in a running gateway, with a connection of its own to the broker. */
+export interface RunningOperations extends Operations {
+  stop(): Promise<void>
+}
+
+/** Opens the operator's view, and counts dead letters for the metrics. */
+export function startOperations({ outbox, brokerUrl, topology, clock, metrics }: OperationsParts): RunningOperations {
+  const queues = deadLetterQueues(topology)
+  const deadLetters = createAmqpDeadLetters({ url: brokerUrl, queues, clock })
+  const declared = new Set(topology.flatMap((each) => (each.kind === 'queue' ? [each.name] : [])))
+  const watched = queues.filter((queue) => declared.has(queue))
+  const endWatch = watchDeadLetters({ queues: watched, count: deadLetters.count, clock, metrics })
+  return {
+    outbox: createOutboxOperations(outbox, clock),
+    deadLetters,
+    async stop() {
+      endWatch()
+      await deadLetters.close()
+    },
+  }
+}
