@@ -40,6 +40,7 @@ export function startDelivering(outbox: Outbox, url: string) {
 export interface Arrival {
   readonly id: string
   readonly subject: string
+  readonly body: string
 }
 
 /** An exchange of a test's own, with a durable queue that gets everything. */
@@ -83,7 +84,8 @@ export async function watchExchange(url: string): Promise<WatchedExchange> {
           const message = await channel.basicGet(queue, { noAck: true })
           if (!message) return arrivals
           const { messageId = '', headers } = message.properties
-          arrivals.push({ id: messageId, subject: String(headers?.cloudEvents_subject ?? '') })
+          const subject = String(headers?.cloudEvents_subject ?? '')
+          arrivals.push({ id: messageId, subject, body: message.bodyToString() ?? '' })
         }
       }),
     remove: () =>
