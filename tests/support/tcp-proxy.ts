@@ -5,6 +5,8 @@ export interface TcpProxy {
   readonly port: number
   /** Passes nothing on in either direction, without a word, until `resume`; new connections too. */
   hold(): void
+  /** Passes on what clients send and nothing that comes back, until `resume`. */
+  holdReplies(): void
   /** Ends every connection at once, and every new one until `resume`. */
   cut(): void
   /** Passes `bytes` more on, in both directions together, and then does as `cut`: in the middle of whatever is under way. */
@@ -16,11 +18,12 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
-type Mode = 'pass' | 'hold' | 'cut'
+type Mode = 'pass' | 'hold' | 'hold-replies' | 'cut'
 
 /** Starts a proxy on 127.0.0.1 in front of `port` on `host`. */
 export function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
+  const upstreams = new Set<Socket>()
   let mode: Mode = 'pass'
   let bytesToCut = Number.POSITIVE_INFINITY
   let bytesPerSecond = Number.POSITIVE_INFINITY
@@ -28,6 +31,15 @@ export function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProx
   function cut(): void {
     mode = 'cut'
     for (const socket of sockets) socket.destroy()
+  }
+
+  function isHeld(socket: Socket): boolean {
+    return mode === 'hold' || (mode === 'hold-replies' && upstreams.has(socket))
+  }
+
+  function hold(how: Mode): void {
+    mode = how
+    for (const socket of sockets) if (isHeld(socket)) socket.pause()
   }
 
   function join(from: Socket, to: Socket): void {
@@ -39,17 +51,18 @@ export function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProx
       from.pause()
       const waitMs = (chunk.length / bytesPerSecond) * 1_000
       setTimeout(() => {
-        if (mode !== 'hold') from.resume()
+        if (!isHeld(from)) from.resume()
       }, waitMs)
     })
     from.on('close', () => {
       sockets.delete(from)
+      upstreams.delete(from)
       to.destroy()
     })
     // A reset is followed by `close`, which says all there is to say.
     from.on('error', () => {})
     sockets.add(from)
-    if (mode === 'hold') from.pause()
+    if (isHeld(from)) from.pause()
   }
 
   const server = createServer((client) => {
@@ -58,16 +71,15 @@ export function startTcpProxy(port: number, host = '127.0.0.1'): Promise<TcpProx
       return
     }
     const upstream = connect(port, host)
+    upstreams.add(upstream)
     join(client, upstream)
     join(upstream, client)
   })
 
   const proxy = (listeningPort: number): TcpProxy => ({
     port: listeningPort,
-    hold() {
-      mode = 'hold'
-      for (const socket of sockets) socket.pause()
-    },
+    hold: () => hold('hold'),
+    holdReplies: () => hold('hold-replies'),
     cut,
     cutAfter(bytes) {
       bytesToCut = bytes

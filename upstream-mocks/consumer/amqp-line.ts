@@ -65,7 +65,7 @@ export async function openLine({ url, name, topology, stopping }: LineOptions): 
     await declaring.close()
     const publishing = await openChannel()
     await publishing.confirmSelect()
-    return { publish: createPublish(publishing, lose), consuming: await openChannel() }
+    return { publish: createPublish(publishing, { lost: ending.signal, lose }), consuming: await openChannel() }
   }
 
   async function close(): Promise<void> {
@@ -108,7 +108,7 @@ export async function openLine({ url, name, topology, stopping }: LineOptions): 
 
 type Publish = (message: OutgoingMessage, isBlocked: () => boolean) => Promise<'confirmed' | 'returned'>
 
-function createPublish(channel: AMQPChannel, lose: (reason: string) => void): Publish {
+function createPublish(channel: AMQPChannel, { lost, lose }: Pick<AmqpLine, 'lost' | 'lose'>): Publish {
   // The broker returns what it cannot route and then confirms it all the same, so both have to be watched.
   const returned = new Map<string, number>()
   const keyOf = (exchange: string, routingKey: string, id = '') => JSON.stringify([exchange, routingKey, id])
@@ -128,7 +128,8 @@ function createPublish(channel: AMQPChannel, lose: (reason: string) => void): Pu
     const confirmed = channel.basicPublish(exchange, routingKey, body, properties, true)
     void watch()
     try {
-      await confirmed
+      // The client forgets what waits for a confirm when it is closed while its socket fails.
+      await Promise.race([confirmed, failWhenLost(lost, done.signal)])
     } finally {
       done.abort()
     }
@@ -141,6 +142,15 @@ function createPublish(channel: AMQPChannel, lose: (reason: string) => void): Pu
       if (!done.signal.aborted) lose(`the broker did not confirm within ${CONFIRM_TIMEOUT_MS} ms`)
     }
   }
+}
+
+/** Rejects when the line is lost, unless it is over before. */
+function failWhenLost(lost: AbortSignal, over: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const tell = () => reject(new Error('The connection to the broker is lost'))
+    if (lost.aborted) tell()
+    else lost.addEventListener('abort', tell, { once: true, signal: over })
+  })
 }
 
 interface Bound {
