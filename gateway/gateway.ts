@@ -2,11 +2,13 @@ import type { Plan } from './config/plan.ts'
 import { editResponse } from './core/edit-response.ts'
 import { ClientGone, clientClosedRequest, type FailureCode, GatewayError, toProblem } from './core/errors.ts'
 import type { Client, Exchange, Tunnel } from './core/exchange.ts'
+import { type AskUpstream, UnknownUpstream } from './core/own-request.ts'
 import { isPreflight } from './core/preflight.ts'
 import type { Services, UpstreamServices } from './core/services.ts'
 import { recordAnswer, serverTiming } from './entry/access-log.ts'
 import { createClientReader, type Peer } from './entry/client.ts'
 import { createExchange } from './entry/exchange.ts'
+import { createOwnExchange } from './entry/own-exchange.ts'
 import { checkDeclaredBody, checkRequest, type Target } from './entry/request-checks.ts'
 import { readTrace } from './entry/trace.ts'
 import { createRoutes, type Route } from './routes.ts'
@@ -28,6 +30,8 @@ export interface Connection extends Peer {
 export interface Gateway {
   /** Answers one request; never rejects. */
   fetch(request: Request, connection?: Connection): Promise<Response>
+  /** Asks an upstream on the gateway's own account. */
+  readonly ask: AskUpstream
   /** Requests that have no answer yet. */
   readonly inFlight: number
 }
@@ -149,7 +153,17 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
     return stamp(response, id, wantsTiming ? serverTiming(durationMs, record.calls) : undefined)
   }
 
+  const upstreams = new Set(plan.upstreams.map(({ name }) => name))
+
+  const ask: AskUpstream = async (upstream, own) => {
+    if (!upstreams.has(upstream)) throw new UnknownUpstream(upstream)
+    const { exchange, request } = createOwnExchange(own, { id: createId(), random, now: clock.now, waitUntil })
+    return await services.upstreams.get(upstream)(exchange, request)
+  }
+
   return {
+    ask,
+
     get inFlight() {
       return inFlight
     },

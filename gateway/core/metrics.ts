@@ -54,6 +54,11 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
   sluice_events_confirmed_total: { kind: 'counter', help: 'Events the broker has confirmed', labels: [] },
   sluice_events_returned_total: { kind: 'counter', help: 'Events the broker had no queue for', labels: [] },
   sluice_events_parked_total: { kind: 'counter', help: 'Events set aside for an operator', labels: [] },
+  sluice_settle_total: {
+    kind: 'counter',
+    help: 'Attempts to settle an unknown outcome, by what came of them',
+    labels: ['outcome'],
+  },
   sluice_relay_retries_total: { kind: 'counter', help: 'Events sent again after an unknown outcome', labels: [] },
   sluice_broker_messages_ready: {
     kind: 'gauge',

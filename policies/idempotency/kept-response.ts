@@ -1,3 +1,4 @@
+import { fromBase64, toBase64 } from '../../gateway/core/base64.ts'
 import type { Answered } from './entry.ts'
 
 /** Fields that belong to one connection, one moment or one request, and are made anew or left out in a replay. */
@@ -24,8 +25,6 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
 
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304])
 
-const CHUNK = 8_192
-
 /** A response as it is kept: status, the fields that may be repeated, and the bytes of the body. */
 export function toAnswered(response: Response, body: Uint8Array, fingerprint: string): Answered {
   const named = (response.headers.get('connection') ?? '').split(',').map((name) => name.trim().toLowerCase())
@@ -38,15 +37,4 @@ export function replay({ status, fields, body }: Answered): Response {
   const headers = new Headers(fields)
   headers.set('idempotent-replayed', 'true')
   return new Response(BODILESS.has(status) ? null : fromBase64(body), { status, headers })
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let binary = ''
-  // All at once would be more arguments than an engine takes.
-  for (let i = 0; i < bytes.length; i += CHUNK) binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK))
-  return btoa(binary)
-}
-
-function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
 }

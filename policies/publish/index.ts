@@ -1,104 +1,94 @@
-import { z } from 'zod'
-import { bytes, template } from '../../gateway/config/fields.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
-import type { Intent } from '../../gateway/core/events.ts'
+import { type AcceptedReply, addressOf, buildEvent, readsBody } from '../../gateway/core/event-recipe.ts'
+import type { Intent, IntentDraft } from '../../gateway/core/events.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
-import { buildEvent, readsBody } from './event.ts'
+import { createDrafting, type Draft } from './draft.ts'
+import { contradictions, options } from './options.ts'
 import { judge, type Outcome, outcomeOfFailure } from './outcome.ts'
 import { readReply } from './reply.ts'
-
-/** AMQP 0-9-1 carries names in one length byte. */
-const shortText = z.string().min(1).max(255)
-
-const options = z.strictObject({
-  type: shortText.describe('Type of the event, such as "order.placed"'),
-  exchange: shortText.describe('Exchange of the broker the event goes to'),
-  'routing-key': shortText.optional().describe('Routing key of the message; the type when left out'),
-  source: shortText.optional().describe('Source of the event; urn:sluice:route:<route> when left out'),
-  subject: template
-    .optional()
-    .describe('What the event is about, such as "{response.body.id}"; events of one subject keep their order'),
-  data: template
-    .prefault('{response.body}')
-    .describe('Data of the event; one reference and nothing else keeps its JSON type'),
-  'max-body': bytes.prefault('256KiB').describe('Largest response body that is read to build the event'),
-})
 
 /** Announces what the upstream has accepted: an event is published if and only if the answer was a 2xx. */
 export default definePolicy({
   name: 'publish',
   at: 'route',
   announces: true,
-  exchanges: ({ exchange }) => [exchange],
   reads: ['response'],
   options,
+  check: contradictions,
 
-  create(settings, { clock, events, log }, { owner }) {
-    const { type, exchange: broker, 'routing-key': routingKey = type, 'max-body': maxBytes } = settings
-    const source = settings.source ?? `urn:sluice:route:${owner}`
+  create(settings, { clock, createId, events, log }, site) {
+    const { 'max-body': maxBytes } = settings
     const needsBody = readsBody(settings)
+    const draftOf = createDrafting(settings, site, createId)
+    const schema = site.eventSchema?.(settings.type)
 
     return async function publish(exchange, next) {
       // A body that never arrives must leave no intent behind: strangers could fill the outbox with them.
       await exchange.body.bytes()
-      const intent = await intend(exchange)
-      // An answer the gateway cannot read is an event it cannot build.
-      if (needsBody) exchange.outgoing.set('accept-encoding', 'identity')
+      const draft = await draftOf(exchange)
+      const intent = await intend(draft.intent)
       // The client may leave before the outcome is known; the note of it must be finished all the same.
-      const work = callAndSettle(exchange, next, intent)
+      const work = callAndSettle(exchange, next, { ...draft, intent })
       exchange.waitUntil(work.catch(() => {}))
       return work
     }
 
-    async function callAndSettle(exchange: Exchange, next: () => Promise<Response>, intent: Intent): Promise<Response> {
+    async function callAndSettle(exchange: Exchange, next: () => Promise<Response>, noted: Noted): Promise<Response> {
       let response: Response
       try {
-        response = await next()
+        response = await call(next)
       } catch (error) {
-        await settle(exchange, intent, outcomeOfFailure(error, exchange.record.calls))
+        await settle(exchange, noted, outcomeOfFailure(error, exchange.record.calls))
         throw error
       }
       const outcome = judge(response.status, exchange.record)
       if (outcome.kind !== 'accepted' || !needsBody) {
-        await settle(exchange, intent, outcome, { response, body: undefined })
+        await settle(exchange, noted, outcome, { response, body: undefined })
         return response
       }
       const reply = await readReply(response, maxBytes, exchange.signal)
-      if ('failure' in reply) await settle(exchange, intent, { kind: 'unknown', reason: reply.failure })
-      else await settle(exchange, intent, outcome, { response, body: reply.body })
+      if ('failure' in reply) await settle(exchange, noted, { kind: 'unknown', reason: reply.failure })
+      else await settle(exchange, noted, outcome, { response, body: reply.body })
       return reply.response
     }
 
+    async function call(next: () => Promise<Response>): Promise<Response> {
+      if (!events.onStep) return next()
+      const answering = next()
+      answering.catch(() => {})
+      await events.onStep('during-upstream-call')
+      return answering
+    }
+
     /** Never throws: what the upstream has answered stands, and the durable intent lets recovery settle the rest. */
-    async function settle(exchange: Exchange, intent: Intent, outcome: Outcome, reply?: Reply): Promise<void> {
+    async function settle(exchange: Exchange, noted: Noted, outcome: Outcome, reply?: AcceptedReply): Promise<void> {
+      const { intent, recipe } = noted
       const facts = { id: exchange.id, route: exchange.route, event: intent.id }
       exchange.record.policies.publish = { event: intent.id, outcome: outcome.kind }
       try {
+        await events.onStep?.('after-reply')
         if (outcome.kind === 'rejected') return await intent.reject()
         if (outcome.kind === 'unknown' || !reply) {
           const reason = outcome.kind === 'unknown' ? outcome.reason : 'no response'
-          log.error('It is not known whether an event is due', { ...facts, reason })
+          log.warn('It is not known whether an event is due', { ...facts, reason })
           return await intent.unknown(reason)
         }
-        const time = new Date(clock.now()).toISOString()
-        const event = buildEvent(settings, exchange, reply, { id: intent.id, source, type, time })
-        await intent.commit(event, { exchange: broker, routingKey })
+        const { traceparent } = exchange.trace
+        const event = await buildEvent(recipe, reply, { id: intent.id, nowMs: clock.now(), traceparent })
+        const misfit = schema?.misfit(event.data)
+        if (misfit === undefined) return await intent.commit(event, addressOf(recipe))
+        log.error('Parked an event', { ...facts, type: event.type, subject: event.subject, reason: misfit })
+        exchange.record.policies.publish = { event: intent.id, outcome: 'withheld' }
+        await intent.withhold(event, addressOf(recipe), misfit)
       } catch (error) {
         log.error('Cannot note the outcome of an intent', { ...facts, outcome: outcome.kind, reason: String(error) })
       }
     }
 
-    async function intend({ route, request, path, search, trace }: Exchange): Promise<Intent> {
-      const idempotencyKey = request.headers.get('idempotency-key')
+    async function intend(draft: IntentDraft): Promise<Intent> {
       try {
-        return await events.intend({
-          route,
-          method: request.method,
-          path: path + search,
-          traceparent: trace.traceparent,
-          ...(idempotencyKey === null ? {} : { idempotencyKey }),
-        })
+        return await events.intend(draft)
       } catch (cause) {
         if (cause instanceof GatewayError) throw cause
         throw new GatewayError('overloaded', { headers: { 'retry-after': '5' }, cause })
@@ -107,7 +97,7 @@ export default definePolicy({
   },
 })
 
-interface Reply {
-  readonly response: Response
-  readonly body: unknown
+/** A draft that is durable. */
+interface Noted extends Pick<Draft, 'recipe'> {
+  readonly intent: Intent
 }

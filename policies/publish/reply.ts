@@ -1,4 +1,5 @@
-import { collect, parseJson } from '../../gateway/core/body.ts'
+import { collect } from '../../gateway/core/body.ts'
+import { parseReply, replyTooLarge, UnreadableReply } from '../../gateway/core/reply-body.ts'
 
 /** The response to pass on, its body unread, and what the gateway could read of it. */
 export type ReadReply =
@@ -12,29 +13,20 @@ export type ReadReply =
 export async function readReply(response: Response, maxBytes: number, signal: AbortSignal): Promise<ReadReply> {
   if (!response.body) return { response, body: undefined }
   const [forClient, forEvent] = response.body.tee()
+  let bytes: Uint8Array<ArrayBuffer>
   try {
-    const bytes = await unlessAborted(signal, collect(forEvent, maxBytes, tooLarge))
-    forClient.cancel().catch(() => {})
-    const passed = new Response(bytes, response)
-    return bytes.byteLength === 0 ? { response: passed, body: undefined } : readJson(passed, bytes)
+    bytes = await unlessAborted(signal, collect(forEvent, maxBytes, replyTooLarge))
   } catch (error) {
-    const failure = error instanceof TooLarge ? error.message : 'the response body broke off'
+    const failure = error instanceof UnreadableReply ? error.message : 'the response body broke off'
     return { response: new Response(forClient, response), failure }
   }
-}
-
-function readJson(response: Response, bytes: Uint8Array): ReadReply {
+  forClient.cancel().catch(() => {})
+  const passed = new Response(bytes, response)
   try {
-    return { response, body: parseJson(bytes, (detail) => new Error(`the response body ${detail}`)) }
+    return { response: passed, body: await parseReply(bytes, response.headers, maxBytes) }
   } catch (error) {
-    return { response, failure: error instanceof Error ? error.message : String(error) }
+    return { response: passed, failure: error instanceof Error ? error.message : String(error) }
   }
-}
-
-class TooLarge extends Error {}
-
-function tooLarge(limitBytes: number): Error {
-  return new TooLarge(`the response body has more than ${limitBytes} bytes`)
 }
 
 function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {

@@ -1,0 +1,32 @@
+import { type Backoff, backoffMs } from './backoff.ts'
+
+/** Upstreams that are left alone for a while, because they failed. */
+export interface UpstreamPauses {
+  /** Until when, in milliseconds since the Unix epoch; `undefined` when it may be asked. */
+  until(upstream: string, nowMs: number): number | undefined
+  /** It failed: longer each time, at least `afterMs`. */
+  failed(upstream: string, nowMs: number, afterMs?: number): void
+  answered(upstream: string): void
+}
+
+const PAUSE: Backoff = { baseMs: 1_000, maxMs: 30_000 }
+
+export function createUpstreamPauses(random: () => number): UpstreamPauses {
+  const pauses = new Map<string, { readonly failures: number; readonly untilMs: number }>()
+  return {
+    until(upstream, nowMs) {
+      const untilMs = pauses.get(upstream)?.untilMs ?? 0
+      return untilMs > nowMs ? untilMs : undefined
+    },
+    failed(upstream, nowMs, afterMs = 0) {
+      const known = pauses.get(upstream)
+      // Those that were asked together fail together, which is one failure.
+      if (known && known.untilMs > nowMs) return
+      const failures = (known?.failures ?? 0) + 1
+      pauses.set(upstream, { failures, untilMs: nowMs + Math.max(afterMs, backoffMs(PAUSE, failures, random)) })
+    },
+    answered(upstream) {
+      pauses.delete(upstream)
+    },
+  }
+}
