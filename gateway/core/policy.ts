@@ -31,7 +31,12 @@ export interface RouteSite extends Site {
    * What the route's upstream would be asked, were the exchange to go there as it stands; without the body, what the
    * policies further in decide, and the gateway's own fields. Undefined when a policy ends the route.
    */
-  forward?(exchange: Exchange): UpstreamRequest
+  forward?(exchange: Exchange): Forwarded
+}
+
+/** A client's request as it would go to an upstream. */
+export interface Forwarded extends Pick<UpstreamRequest, 'method' | 'path'> {
+  readonly headers: Headers
 }
 
 /** A mistake in a policy's options that only its site can show. `path` leads from the options to the value. */

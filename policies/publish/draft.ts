@@ -2,7 +2,7 @@ import { toBase64 } from '../../gateway/core/base64.ts'
 import { type EventTemplates, identityOf, readsBody } from '../../gateway/core/event-recipe.ts'
 import type { EventRecipe, IntentDraft, Settlement } from '../../gateway/core/events.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
-import type { RouteSite } from '../../gateway/core/policy.ts'
+import type { Forwarded, RouteSite } from '../../gateway/core/policy.ts'
 import { recordValues } from '../../gateway/core/recorded-scope.ts'
 import type { Scope } from '../../gateway/core/scope.ts'
 import { fieldsToKeep } from './kept-fields.ts'
@@ -62,11 +62,9 @@ export function createDrafting(given: PublishOptions, site: RouteSite, createId:
     return { intent, recipe: { ...recipe, templates } }
   }
 
-  type Asked = NonNullable<ReturnType<NonNullable<RouteSite['forward']>>>
-
   async function settlementOf(
     exchange: Exchange,
-    { method, path, headers = new Headers() }: Asked,
+    { method, path, headers }: Forwarded,
     recipe: EventRecipe,
   ): Promise<Pick<IntentDraft, 'settlement' | 'cannotSettle'>> {
     const valueBytes = references.length === 0 ? 0 : JSON.stringify(recipe.values).length

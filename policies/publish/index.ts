@@ -13,6 +13,7 @@ export default definePolicy({
   name: 'publish',
   at: 'route',
   announces: true,
+  exchanges: ({ exchange }) => [exchange],
   reads: ['response'],
   options,
   check: contradictions,

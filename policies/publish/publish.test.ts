@@ -138,7 +138,7 @@ describe('publish, when the event cannot be built', () => {
     expect(response.status).toBe(201)
     expect(await response.text()).toBe(body)
     expect(gateway.events).toEqual([{ route: 'route', outcome: 'unknown', reason }])
-    expect(gateway.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+    expect(gateway.lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
   })
 
   test('reads no more of an endless response than allowed, and goes on streaming it', async () => {
@@ -316,6 +316,7 @@ describe('publish, when the outbox fails', () => {
     await gateway.fetch('/x/a%20b?c=d', order({ 'idempotency-key': 'k-1' }))
     expect(drafts).toEqual([
       {
+        settlement: expect.objectContaining({ mode: 'replay', upstream: 'upstream', withinMs: 600_000 }),
         route: 'route',
         method: 'POST',
         path: '/x/a%20b?c=d',

@@ -91,6 +91,8 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
   })
   return {
     clock,
+    /** Asks an upstream on the gateway's own account. */
+    ask: gateway.ask,
     /** Sends one request; a path is enough. */
     fetch: (target: string | Request, init?: RequestInit, connection: Connection = { ip: '192.0.2.1' }) =>
       gateway.fetch(typeof target === 'string' ? toClientRequest(target, init) : target, connection),

@@ -11,6 +11,7 @@ import { startLease } from '../../events/lease.ts'
 import { createMemoryOutbox } from '../../events/memory-outbox.ts'
 import type { Outbox } from '../../events/outbox.ts'
 import { createRelay } from '../../events/relay.ts'
+import { createSettler, type Settler, type SettlerParts } from '../../events/settler.ts'
 import { BrokerFileError } from './broker-file.ts'
 import { type EmbeddedBroker, startEmbeddedBroker } from './embedded-broker.ts'
 import { startOperations } from './operations.ts'
@@ -32,6 +33,8 @@ export interface EventDelivery {
   /** URL of the broker, for services that consume; holds its password. */
   readonly brokerUrl: string
   readonly operations: Operations
+  /** Begins to settle unknown outcomes, through the upstreams of whatever configuration holds at the time. */
+  startSettling(current: Pick<SettlerParts, 'ask' | 'eventSchema'>): void
   check(): Promise<readonly Dependency[]>
   /** Sets the gauges that are read when somebody looks. */
   measure(): void
@@ -54,10 +57,15 @@ export async function startDelivery(
   const lease = startLease({ outbox, holder: parts.createId(), ...parts })
   const relay = createRelay({ outbox, publisher, lease, ...parts })
   const operations = startOperations({ outbox, brokerUrl, topology, ...parts })
+  let settler: Settler | undefined
   return {
     events: createEventBus({ outbox, wake: relay.wake, ...parts }),
     brokerUrl,
     operations,
+    startSettling(current) {
+      const isInCharge = () => lease.isHeld
+      settler ??= createSettler({ outbox, wake: relay.wake, isInCharge, ...parts, ...current })
+    },
     async check() {
       const { state } = publisher
       const isUp = state.name === 'ready' && state.refusal === undefined
@@ -74,6 +82,7 @@ export async function startDelivery(
       parts.metrics.gauge('sluice_broker_file_bytes', fileBytes)
     },
     async stop(withinMs) {
+      await settler?.stop()
       const left = await relay.flush(withinMs)
       await relay.stop()
       await lease.stop()

@@ -74,6 +74,10 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     const compile = (from: Plan) => createGateway(from, { services, transport: fetchTransport })
     let current = plan
     let gateway = compile(plan)
+    delivery?.startSettling({
+      ask: (upstream, request) => gateway.ask(upstream, request),
+      eventSchema: (type) => current.eventSchema(type),
+    })
     const publicPort = options.port ?? plan.server.port
     const { limits } = plan.server
     const listener = bind(`server.port`, plan.server.host, publicPort, (port) =>
