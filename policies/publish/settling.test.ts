@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { sleep } from '../../gateway/core/clock.ts'
 import type { Step, StepHook } from '../../gateway/core/events.ts'
 import { LEFT_WITHOUT_OUTCOME } from '../../gateway/events/outbox.ts'
+import { until } from '../../tests/support/real-time.ts'
 import { createSettlingGateway } from '../../tests/support/settling-gateway.ts'
 import { createOrderService, type Happening } from './test-order-service.ts'
 
@@ -70,8 +71,8 @@ describe('orders whose answers are lost', () => {
     await gateway.fetch('/x/1', order(1, 'key-1'))
     expect((await gateway.fetch('/x/1', order(1, 'key-1'))).status).toBe(201)
     await clock.advance(5_000)
+    await until('both events', async () => (await committed()).length === 2)
     const ids = (await committed()).map(({ id }) => id)
-    expect(ids).toHaveLength(2)
     expect(new Set(ids).size).toBe(1)
     expect(ids[0]).toMatch(/^[0-9a-f]{32}$/)
     expect(service.ids()).toEqual(['order-1'])
@@ -81,13 +82,15 @@ describe('orders whose answers are lost', () => {
 describe('a gateway that dies', () => {
   /** Stops for ever at a step, as a process does that is killed there; everything after it goes on. */
   function dyingAt(step: Step) {
+    const dead = Promise.withResolvers<void>()
     let isAlive = true
     const onStep: StepHook = (at) => {
       if (!isAlive || at !== step) return
       isAlive = false
+      dead.resolve()
       return new Promise(() => {})
     }
-    return onStep
+    return { onStep, dead: dead.promise }
   }
 
   test.each([
@@ -95,17 +98,18 @@ describe('a gateway that dies', () => {
     { name: 'while the upstream works', step: 'during-upstream-call' },
     { name: 'before the upstream is called', step: 'after-intent' },
   ] as const)('$name leaves an intent behind from which the order gets its one event', async ({ step }) => {
-    const { gateway, clock, outbox, committed, service } = await shop(() => 'answer', { onStep: dyingAt(step) })
+    const { onStep, dead } = dyingAt(step)
+    const { gateway, clock, outbox, committed, service } = await shop(() => 'answer', { onStep })
     void gateway.fetch('/x/1', order(3, 'key-1'))
-    await clock.advance(0)
+    await dead
     const [left] = await outbox.list('pending', 10)
     // What the next process does with what it finds.
     await outbox.markUnknown(left?.id ?? '', LEFT_WITHOUT_OUTCOME)
     expect((await gateway.fetch('/x/1', order(3, 'key-1'))).status).toBe(201)
     await clock.advance(5_000)
+    await until('both events', async () => (await committed()).length === 2)
     expect(service.ids()).toEqual(['order-1'])
     const events = await committed()
-    expect(events).toHaveLength(2)
     expect(new Set(events.map(({ id }) => id)).size).toBe(1)
   })
 })
@@ -159,17 +163,19 @@ describe('whatever happens', () => {
       const pick = <T>(list: readonly [T, ...T[]]): T => list[Math.floor(random() * list.length)] ?? list[0]
       const happen = () => (random() < 0.5 ? 'answer' : pick(MISHAPS as [Happening, ...Happening[]]))
       const { gateway, clock, outbox, committed, service } = await shop(happen)
+      let unanswered = 0
       for (let i = 0; i < 25; i++) {
         // Few keys, so that clients repeat themselves, and use a key for another order too.
         const key = random() < 0.3 ? undefined : `key-${Math.floor(random() * 15)}`
-        void gateway.fetch('/x/1', order(Math.floor(random() * 3), key))
+        unanswered++
+        void gateway.fetch('/x/1', order(Math.floor(random() * 3), key)).then(() => unanswered--)
         await clock.advance(Math.floor(random() * 3_000))
       }
-      const isOpen = async () => {
+      await until('every outcome', async () => {
+        await clock.advance(15_000)
         const { pending, unknown } = await outbox.counts()
-        return pending + unknown > 0
-      }
-      for (let waited = 0; waited < 11 * 60_000 && (await isOpen()); waited += 15_000) await clock.advance(15_000)
+        return unanswered + pending + unknown === 0
+      })
       const events = await committed()
       const bySubject = Map.groupBy(events, ({ subject }) => subject)
       expect([...bySubject.keys()].map(String).sort()).toEqual(service.ids())
