@@ -1,3 +1,4 @@
+import type { EventSchema } from './event-schema.ts'
 import type { CloudEvent, EventAddress, EventRecipe } from './events.ts'
 import { recordedScope } from './recorded-scope.ts'
 import { parseTemplate, type Template } from './template.ts'
@@ -21,6 +22,7 @@ export interface EventFacts {
   /** When the event was built, in milliseconds since the Unix epoch. */
   readonly nowMs: number
   readonly traceparent?: string | undefined
+  readonly tracestate?: string | undefined
 }
 
 /** The templates of a stored recipe. */
@@ -44,7 +46,7 @@ export function addressOf({ exchange, routingKey }: EventRecipe): EventAddress {
 export async function buildEvent(
   recipe: EventRecipe & { readonly templates?: EventTemplates },
   { response, body }: AcceptedReply,
-  { id, nowMs, traceparent }: EventFacts,
+  { id, nowMs, traceparent, tracestate }: EventFacts,
 ): Promise<CloudEvent> {
   const { type, source, values, identity, templates = templatesOf(recipe) } = recipe
   const headers = Object.fromEntries(response.headers)
@@ -59,7 +61,13 @@ export async function buildEvent(
     time: new Date(nowMs).toISOString(),
     data,
     ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
   }
+}
+
+/** The event, with the name of the schema that its data fits. */
+export function namingSchema(event: CloudEvent, schema: EventSchema | undefined): CloudEvent {
+  return schema?.id === undefined ? event : { ...event, dataschema: schema.id }
 }
 
 /** What makes two events of one command the same: where they come from, who asked, and the key of the command. */

@@ -182,7 +182,7 @@ describe('the settler, by replay', () => {
   })
 
   test('parks an event whose data does not fit its schema, and does not send it', async () => {
-    bench = createSettlerBench(placed(), (type) => ({ misfit: () => `${type} must be free` }))
+    bench = createSettlerBench(placed(), (type) => ({ misfit: () => `${type} must be free`, misfits: () => [] }))
     await bench.leaveUnknown('a')
     await bench.clock.advance(1_000)
     expect(await bench.stateOf('a')).toMatchObject({

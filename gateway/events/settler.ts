@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { addressOf } from '../core/event-recipe.ts'
+import { addressOf, namingSchema } from '../core/event-recipe.ts'
 import type { EventSchema } from '../core/event-schema.ts'
 import type { CloudEvent } from '../core/events.ts'
 import type { AskUpstream } from '../core/own-request.ts'
@@ -117,13 +117,14 @@ export function createSettler(parts: SettlerParts): Settler {
 
   async function announce({ entry, settlement: { recipe } }: Unsettled, event: CloudEvent): Promise<void> {
     const address = addressOf(recipe)
-    const due = { event, address, committedAtMs: clock.now() }
-    const misfit = parts.eventSchema(event.type)?.misfit(event.data)
+    const committedAtMs = clock.now()
+    const schema = parts.eventSchema(event.type)
+    const misfit = schema?.misfit(event.data)
     if (misfit !== undefined) {
-      await outbox.withhold(entry.id, due, misfit)
+      await outbox.withhold(entry.id, { event, address, committedAtMs }, misfit)
       return noteParked(entry, misfit)
     }
-    await outbox.commit(entry.id, due)
+    await outbox.commit(entry.id, { event: namingSchema(event, schema), address, committedAtMs })
     wake()
     count('committed')
     log.info('Settled an unknown outcome', { ...factsOf(entry), outcome: 'committed', subject: event.subject })

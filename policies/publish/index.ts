@@ -1,5 +1,5 @@
 import { GatewayError } from '../../gateway/core/errors.ts'
-import { type AcceptedReply, addressOf, buildEvent, readsBody } from '../../gateway/core/event-recipe.ts'
+import { type AcceptedReply, addressOf, buildEvent, namingSchema, readsBody } from '../../gateway/core/event-recipe.ts'
 import type { Intent, IntentDraft } from '../../gateway/core/events.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
@@ -75,10 +75,9 @@ export default definePolicy({
           log.warn('It is not known whether an event is due', { ...facts, reason })
           return await intent.unknown(reason)
         }
-        const { traceparent } = exchange.trace
-        const event = await buildEvent(recipe, reply, { id: intent.id, nowMs: clock.now(), traceparent })
+        const event = await buildEvent(recipe, reply, { id: intent.id, nowMs: clock.now(), ...exchange.trace })
         const misfit = schema?.misfit(event.data)
-        if (misfit === undefined) return await intent.commit(event, addressOf(recipe))
+        if (misfit === undefined) return await intent.commit(namingSchema(event, schema), addressOf(recipe))
         log.error('Parked an event', { ...facts, type: event.type, subject: event.subject, reason: misfit })
         exchange.record.policies.publish = { event: intent.id, outcome: 'withheld' }
         await intent.withhold(event, addressOf(recipe), misfit)

@@ -20,6 +20,12 @@ describe('publish, of a type that has a schema', () => {
     expect(gateway.events[0]).toMatchObject({ outcome: 'committed', event: { data: { id: 'o-1' } } })
   })
 
+  test('names the schema that has an id', async () => {
+    const gateway = await withSchema({ ...SCHEMA, $id: 'https://shop.example/order.placed.json' }, { id: 'o-1' })
+    await gateway.fetch('/x/1', { method: 'POST' })
+    expect(gateway.events[0]).toMatchObject({ event: { dataschema: 'https://shop.example/order.placed.json' } })
+  })
+
   test('parks data that does not fit, with the event and the reason, and answers what the upstream did', async () => {
     const gateway = await withSchema(SCHEMA, { id: 7 })
     const response = await gateway.fetch('/x/1', { method: 'POST' })
