@@ -40,7 +40,8 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
   }
 
   const makeDue = (entry: OutboxEntry, { event, address, committedAtMs }: Omit<DueEvent, 'id'>) => {
-    const { id, draft, intendedAtMs, attempts } = entry
+    const { id, intendedAtMs, attempts } = entry
+    const { settlement: _, cannotSettle: __, ...draft } = entry.draft
     // What is due is a copy, as it is in every durable outbox: the caller may go on to change its own.
     const due: DueEvent = { id, event: structuredClone(event), address: { ...address }, committedAtMs }
     entries.set(id, { ...due, state: 'committed', draft, intendedAtMs, attempts })

@@ -85,7 +85,10 @@ export interface Outbox {
    * with `OutboxStateError` when there is an entry or a receipt of this id.
    */
   add(due: DueEvent, draft: IntentDraft): Promise<void>
-  /** From `pending` or `unknown`: the event is due. Never refused for want of room. */
+  /**
+   * From `pending` or `unknown`: the event is due, and how to settle it is forgotten with what the client sent. Never
+   * refused for want of room.
+   */
   commit(id: string, committed: Omit<DueEvent, 'id'>): Promise<void>
   /** From `pending` or `unknown`: there is an event, and it is parked at once, for an operator to decide. */
   withhold(id: string, withheld: Omit<DueEvent, 'id'>, reason: string): Promise<void>

@@ -24,7 +24,8 @@ export function prepareStatements(database: Database) {
     ),
     commit: database.prepare<null, (string | number | null)[]>(
       `UPDATE entries SET state = 'committed', reason = NULL, event = ?, exchange = ?, routing_key = ?, subject = ?,
-         committed_at_ms = ?, sequence = ?, head = ?, next_at_ms = NULL
+         committed_at_ms = ?, sequence = ?, head = ?, next_at_ms = NULL,
+         draft = json_remove(draft, '$.settlement', '$.cannotSettle')
        WHERE id = ? AND state IN ('pending', 'unknown')`,
     ),
     reject: database.prepare<null, [id: string]>(

@@ -69,6 +69,15 @@ export function testRecovery(outbox: () => Outbox): void {
       expect(await outbox().counts()).toMatchObject({ parked: 1, unknown: 0 })
     })
 
+    test('forgets what the client sent as soon as the outcome is known', async () => {
+      await leaveUnknown('a', 1_000, { settlement: SETTLEMENT, cannotSettle: 'too large', caller: 'alice' })
+      await outbox().commit('a', { event: orderPlaced('event-a'), address: ADDRESS, committedAtMs: 2_000 })
+      const entry = await outbox().find('a')
+      expect(entry).toMatchObject({ state: 'committed', draft: { ...DRAFT, caller: 'alice' } })
+      expect(JSON.stringify(entry)).not.toContain('settlement')
+      expect(JSON.stringify(entry)).not.toContain('cannotSettle')
+    })
+
     test('keeps an event that must not be sent, until an operator says otherwise', async () => {
       await outbox().intend('a1', { ...DRAFT, settlement: SETTLEMENT }, 1_000)
       await outbox().intend('a2', DRAFT, 1_000)
