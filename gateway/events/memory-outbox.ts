@@ -1,4 +1,5 @@
 import {
+  addressKey,
   DEFAULT_OUTBOX_CAPACITY,
   type DueEvent,
   type Outbox,
@@ -84,7 +85,7 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
       entries.set(id, { ...entry, state: 'unknown', reason })
     },
 
-    async due(limit, busy) {
+    async due(limit, busy, withheld) {
       assertOpen()
       const due: DueEvent[] = []
       const subjects = new Set<string>()
@@ -93,7 +94,8 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
         const { subject } = candidate.event
         const isFirst = subject === undefined || !subjects.has(subject)
         if (subject !== undefined) subjects.add(subject)
-        if (isFirst && !busy.has(candidate.id)) due.push(candidate)
+        const isWithheld = withheld?.has(addressKey(candidate.address)) ?? false
+        if (isFirst && !isWithheld && !busy.has(candidate.id)) due.push(candidate)
       }
       return due
     },

@@ -98,9 +98,10 @@ export interface Outbox {
   markUnknown(id: string, reason: string): Promise<void>
   /**
    * Up to `limit` committed events, oldest first, at most one for each subject: its earliest, so that whoever
-   * delivers them keeps the order. Leaves out the entries named in `busy`, whose subjects have to wait for them.
+   * delivers them keeps the order. Leaves out the entries named in `busy`, whose subjects have to wait for them, and
+   * those whose `addressKey` is in `withheld`.
    */
-  due(limit: number, busy: ReadonlySet<string>): Promise<readonly DueEvent[]>
+  due(limit: number, busy: ReadonlySet<string>, withheld?: ReadonlySet<string>): Promise<readonly DueEvent[]>
   /**
    * From `committed`: the broker has confirmed it, the entry is gone. Leaves a receipt for 24 h, unless 100,000 later
    * ones push it out; receipts take up no room. Says nothing if the entry was gone already.
@@ -133,6 +134,11 @@ export interface Outbox {
   releaseLease(holder: string): Promise<void>
   /** Finishes the writes under way; everything after that rejects. */
   close(): Promise<void>
+}
+
+/** Names an address in a set of them. */
+export function addressKey({ exchange, routingKey }: EventAddress): string {
+  return `${exchange}\u001f${routingKey}`
 }
 
 /** How many entries an outbox holds unless told otherwise: ten minutes of a hundred orders a second, and some. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { commitOrder } from '../../tests/support/outbox-conformance.ts'
+import { commitOrder, DRAFT, orderPlaced } from '../../tests/support/outbox-conformance.ts'
 import { type RecordedTelemetry, recordTelemetry } from '../../tests/support/recorded-telemetry.ts'
 import { createScriptedPublisher, type ScriptedPublisher } from '../../tests/support/scripted-publisher.ts'
 import { createVirtualClock, type VirtualClock } from '../../tests/support/virtual-clock.ts'
@@ -158,6 +158,32 @@ describe('The relay', () => {
     await clock.advance(1_000)
     expect((await outbox.counts()).committed).toBe(500)
     expect(new Set(published().filter((id) => id.startsWith('event-p')))).toEqual(new Set(['event-p0']))
+  })
+
+  test('tries no more than a few hundred events of an address that takes none, and all of them when it does', async () => {
+    const to = (routingKey: string, i: number) =>
+      outbox.add(
+        {
+          id: `${routingKey}-${i}`,
+          event: orderPlaced(`${routingKey}-${i}`, `${routingKey}-${i}`),
+          address: { exchange: 'shop.events', routingKey },
+          committedAtMs: 1,
+        },
+        DRAFT,
+      )
+    publisher.answer((each) => (each.address.routingKey === 'refused' ? each.fail(new Error('nack')) : each.confirm()))
+    for (let i = 0; i < 2_000; i++) await to('refused', i)
+    for (let i = 0; i < 200; i++) await to('taken', i)
+    relay.wake()
+    await clock.advance(120_000)
+    expect((await outbox.counts()).committed).toBe(2_000)
+    const tried = new Set(published().filter((id) => id.startsWith('refused')))
+    expect(tried.size).toBeGreaterThanOrEqual(500)
+    expect(tried.size).toBeLessThan(800)
+
+    publisher.answer((each) => each.confirm())
+    await clock.advance(31_000)
+    expect((await outbox.counts()).committed).toBe(0)
   })
 
   test('publishes nothing while the broker is away, and everything in order when it is back', async () => {

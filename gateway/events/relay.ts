@@ -7,6 +7,7 @@ import type { Lease } from './lease.ts'
 import type { DueEvent, Outbox } from './outbox.ts'
 import { measureOutbox } from './outbox-gauges.ts'
 import type { Publisher } from './publisher.ts'
+import { createWithheldAddresses } from './withheld-addresses.ts'
 
 export interface RelayParts {
   readonly outbox: Outbox
@@ -47,9 +48,12 @@ export function createRelay(parts: RelayParts): Relay {
   const delivery = createDelivery(parts)
   /** Entries in flight or put off; what comes after them in their subjects waits with them. */
   const busy = new Set<string>()
+  const withheld = createWithheldAddresses()
   const failures = new Map<string, number>()
   const inFlight = new Set<Promise<void>>()
   const retries = new Set<() => void>()
+  /** Put off, and to be tried again as soon as anything may be published. */
+  const again: DueEvent[] = []
   let onSettled: (() => void)[] = []
   let isLooking = false
   let lookAgain = false
@@ -78,23 +82,38 @@ export function createRelay(parts: RelayParts): Relay {
   async function publishDue(): Promise<void> {
     for (;;) {
       const room = Math.min(BATCH, MAX_IN_FLIGHT - inFlight.size)
-      if (room <= 0 || publisher.state.name !== 'ready' || !lease.isHeld) return
-      const due = await outbox.due(room, busy)
+      if (stopped || room <= 0 || publisher.state.name !== 'ready' || !lease.isHeld) return
+      const [retry] = again
+      if (retry) {
+        await startAgain(retry)
+        continue
+      }
+      const due = await outbox.due(room, busy, withheld.keys)
       if (stopped || !lease.isHeld) return
       for (const entry of due) start(entry)
       if (due.length < room) return
     }
   }
 
+  /** It may have become another's meanwhile: parked by an operator, or delivered by a process that had the lease. */
+  async function startAgain(entry: DueEvent): Promise<void> {
+    const found = await outbox.find(entry.id)
+    again.shift()
+    if (found?.state !== 'committed') release(entry)
+    else if (!stopped && lease.isHeld) start(entry)
+    else again.push(entry)
+  }
+
   function start(entry: DueEvent): void {
     busy.add(entry.id)
     const delivering = delivery
       .deliver(entry)
-      .then(() => release(entry.id))
+      .then(() => release(entry))
       .catch((error) => {
         // Whoever has the lease now sends it again; should that be this process once more, it begins anew.
-        if (lease.isHeld) putOff(entry, error)
-        else busy.delete(entry.id)
+        if (lease.isHeld) return putOff(entry, error)
+        busy.delete(entry.id)
+        withheld.ended(entry.address)
       })
       .finally(() => {
         inFlight.delete(delivering)
@@ -105,7 +124,9 @@ export function createRelay(parts: RelayParts): Relay {
     inFlight.add(delivering)
   }
 
-  function putOff({ id, event }: DueEvent, error: unknown): void {
+  function putOff(entry: DueEvent, error: unknown): void {
+    const { id, event, address } = entry
+    withheld.failed(address)
     const count = (failures.get(id) ?? 0) + 1
     failures.set(id, count)
     metrics.count('sluice_relay_retries_total')
@@ -119,14 +140,15 @@ export function createRelay(parts: RelayParts): Relay {
     })
     const cancel = clock.after(delayMs, () => {
       retries.delete(cancel)
-      busy.delete(id)
+      again.push(entry)
       wake()
     })
     retries.add(cancel)
   }
 
-  function release(id: string): void {
+  function release({ id, address }: DueEvent): void {
     busy.delete(id)
+    withheld.ended(address)
     failures.delete(id)
     delivery.forget(id)
   }

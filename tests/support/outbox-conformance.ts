@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import type { CloudEvent } from '../../gateway/core/events.ts'
-import { type Outbox, OutboxClosedError, OutboxFullError, OutboxStateError } from '../../gateway/events/outbox.ts'
+import {
+  addressKey,
+  type Outbox,
+  OutboxClosedError,
+  OutboxFullError,
+  OutboxStateError,
+} from '../../gateway/events/outbox.ts'
 import { testLease } from './outbox-conformance/lease.ts'
 import { testReceipts } from './outbox-conformance/receipts.ts'
 import { testRecovery } from './outbox-conformance/recovery.ts'
@@ -85,6 +91,20 @@ export function testOutbox(name: string, create: (capacity?: number) => Outbox):
       await commitOrder(outbox, 'a2', 'a')
       await commitOrder(outbox, 'b1', 'b')
       expect(await dueIds(2, ['a1'])).toEqual(['b1'])
+    })
+
+    test('leaves out the events of addresses that are withheld, in whatever order they came', async () => {
+      const other = { exchange: 'shop.events', routingKey: 'order.cancelled' }
+      await commitOrder(outbox, 'a1', 'a')
+      await outbox.add({ id: 'b1', event: orderPlaced('b1', 'b'), address: other, committedAtMs: 1 }, DRAFT)
+      await commitOrder(outbox, 'c1', 'c')
+      const ids = async (limit: number, ...withheld: { exchange: string; routingKey: string }[]) =>
+        (await outbox.due(limit, new Set(), new Set(withheld.map(addressKey)))).map(({ id }) => id)
+      expect(await ids(10)).toEqual(['a1', 'b1', 'c1'])
+      expect(await ids(2)).toEqual(['a1', 'b1'])
+      expect(await ids(10, ADDRESS)).toEqual(['b1'])
+      expect(await ids(10, other)).toEqual(['a1', 'c1'])
+      expect(await ids(10, ADDRESS, other)).toEqual([])
     })
 
     test('makes the next event of a subject due once the one before is delivered or parked', async () => {

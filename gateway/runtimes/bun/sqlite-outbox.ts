@@ -15,7 +15,7 @@ import { retryWhileBusy } from './sqlite-busy.ts'
 import { openOutboxFile } from './sqlite-file.ts'
 import { createLeases } from './sqlite-leases.ts'
 import { startOwner } from './sqlite-owner.ts'
-import { toCounts, toDueEvent, toEntry, toReceipt } from './sqlite-rows.ts'
+import { mergeDue, toCounts, toEntry, toReceipt } from './sqlite-rows.ts'
 import { prepareStatements } from './sqlite-statements.ts'
 import { systemClock } from './system-clock.ts'
 
@@ -115,9 +115,15 @@ export function openSqliteOutbox(options: SqliteOutboxOptions): Outbox {
       })
     },
 
-    async due(limit, busy) {
+    async due(limit, busy, withheld) {
       const ids = JSON.stringify([...busy])
-      return await read(() => statements.due.all(ids, limit).map(toDueEvent))
+      return await read(() => {
+        const addresses = statements.addresses.all().filter(({ address }) => !withheld?.has(address))
+        return mergeDue(
+          addresses.flatMap(({ address }) => statements.due.all(address, ids, limit)),
+          limit,
+        )
+      })
     },
 
     async delivered(id, atMs) {

@@ -12,6 +12,7 @@ export interface EntryRow {
   readonly routing_key: string | null
   readonly subject: string | null
   readonly committed_at_ms: number | null
+  readonly sequence: number | null
   readonly attempts: number
   readonly next_at_ms: number | null
   readonly parked_at_ms: number | null
@@ -24,6 +25,14 @@ export interface ReceiptRow {
   readonly id: string
   readonly delivered_at_ms: number
   readonly caller: string | null
+}
+
+/** The first `limit` of what is due for several addresses, in the order of commitment. */
+export function mergeDue(rows: readonly EntryRow[], limit: number): DueEvent[] {
+  return [...rows]
+    .sort((a, b) => (a.sequence ?? 0) - (b.sequence ?? 0))
+    .slice(0, limit)
+    .map(toDueEvent)
 }
 
 /** The event of a committed entry. */

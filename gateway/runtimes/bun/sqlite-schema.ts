@@ -56,8 +56,31 @@ const SEVERAL_PROCESSES = `
   ) STRICT;
 `
 
+/**
+ * Finding what is due by address, and counting, without reading the outbox. Exchange and routing key are parted by a
+ * character that neither has.
+ */
+const LARGE_BACKLOGS = `
+  ALTER TABLE entries ADD COLUMN address TEXT GENERATED ALWAYS AS (exchange || char(31) || routing_key) VIRTUAL;
+  CREATE INDEX entries_due_by_address ON entries (address, sequence) WHERE head = 1;
+
+  CREATE TABLE tallies (state TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL) STRICT;
+  INSERT INTO tallies VALUES ('pending', 0), ('committed', 0), ('unknown', 0), ('parked', 0);
+  UPDATE tallies SET n = (SELECT count(*) FROM entries WHERE entries.state = tallies.state);
+  CREATE TRIGGER tally_added AFTER INSERT ON entries BEGIN
+    UPDATE tallies SET n = n + 1 WHERE state = NEW.state;
+  END;
+  CREATE TRIGGER tally_gone AFTER DELETE ON entries BEGIN
+    UPDATE tallies SET n = n - 1 WHERE state = OLD.state;
+  END;
+  CREATE TRIGGER tally_moved AFTER UPDATE OF state ON entries WHEN NEW.state <> OLD.state BEGIN
+    UPDATE tallies SET n = n - 1 WHERE state = OLD.state;
+    UPDATE tallies SET n = n + 1 WHERE state = NEW.state;
+  END;
+`
+
 /** What makes each version out of the one before; the first out of nothing. */
-const MIGRATIONS = [ENTRIES, SEVERAL_PROCESSES]
+const MIGRATIONS = [ENTRIES, SEVERAL_PROCESSES, LARGE_BACKLOGS]
 
 /** Brings a database to the present schema, in one transaction, so that several processes may start at once. */
 export function migrate(database: Database): void {

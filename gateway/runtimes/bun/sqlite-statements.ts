@@ -62,8 +62,18 @@ export function prepareStatements(database: Database) {
          (SELECT id FROM entries WHERE subject = ? AND state = 'committed' ORDER BY sequence LIMIT 1)`,
     ),
 
-    due: database.prepare<EntryRow, [busyIds: string, limit: number]>(
-      `SELECT * FROM entries WHERE head = 1 AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY sequence LIMIT ?`,
+    // Each step finds the next address in the index, whatever number of events waits for the one before.
+    addresses: database.prepare<{ readonly address: string }, []>(
+      `WITH RECURSIVE found (address) AS (
+         SELECT min(address) FROM entries WHERE head = 1
+         UNION ALL
+         SELECT (SELECT min(address) FROM entries WHERE head = 1 AND entries.address > found.address)
+           FROM found WHERE found.address IS NOT NULL
+       ) SELECT address FROM found WHERE address IS NOT NULL`,
+    ),
+    due: database.prepare<EntryRow, [address: string, busyIds: string, limit: number]>(
+      `SELECT * FROM entries WHERE head = 1 AND address = ? AND id NOT IN (SELECT value FROM json_each(?))
+       ORDER BY sequence LIMIT ?`,
     ),
     unsettled: database.prepare<EntryRow, [nowMs: number, limit: number]>(
       `SELECT * FROM entries WHERE state = 'unknown' AND coalesce(next_at_ms, 0) <= ?
@@ -73,9 +83,7 @@ export function prepareStatements(database: Database) {
     oldest: database.prepare<Pick<EntryRow, 'committed_at_ms'>, []>(
       'SELECT committed_at_ms FROM entries WHERE head = 1 ORDER BY sequence LIMIT 1',
     ),
-    countByState: database.prepare<Pick<EntryRow, 'state'> & Count, []>(
-      'SELECT state, count(*) AS n FROM entries GROUP BY state',
-    ),
+    countByState: database.prepare<Pick<EntryRow, 'state'> & Count, []>('SELECT state, n FROM tallies'),
     list: database.prepare<EntryRow, [state: string, afterMs: number, afterId: string, limit: number]>(
       `SELECT * FROM entries WHERE state = ? AND (intended_at_ms, id) > (?, ?) ORDER BY intended_at_ms, id LIMIT ?`,
     ),
