@@ -16,7 +16,10 @@ export interface Message {
 }
 
 /** What a message costs beside its octets: objects, map entries, array slots. An estimate on the safe side. */
-export const BOOKKEEPING_BYTES = 512
+const BOOKKEEPING_BYTES = 512
+
+/** What is known of a message that is on the disk only. */
+const INDEX_BYTES = 256
 
 /** Octets of a message's own. */
 export function contentBytesOf(message: Message): number {
@@ -55,4 +58,14 @@ export interface Entry {
   returns: number
   /** Where it is: `noted` is on its way to the disk, `gone` has left the queue. */
   kept: 'memory' | 'noted' | 'disk' | 'gone'
+}
+
+/** Octets an entry counts for in memory. */
+export function memoryBytesOf({ message }: Entry): number {
+  return message === undefined ? INDEX_BYTES : storedBytesOf(message)
+}
+
+/** Octets an entry counts for on the disk. */
+export function diskBytesOf({ contentBytes }: Entry): number {
+  return contentBytes + BOOKKEEPING_BYTES
 }

@@ -5,6 +5,8 @@ import type { BrokerLimits } from './limits.ts'
 const PAUSE_AT = 0.95
 /** Below it they may go on. */
 const RESUME_AT = 0.8
+/** From this share of memory on, messages that are on the disk leave it. */
+const CROWDED_AT = 0.25
 
 /** The room for messages, in memory and on the disk, and whether publishers should pause because it runs out. */
 export class Room {
@@ -26,9 +28,9 @@ export class Room {
     return this.#pauseReason
   }
 
-  /** Whether the bodies of messages that are on the disk should leave memory, so that half of it stays free. */
+  /** Whether messages that are on the disk should leave memory, to keep room for what is known of them. */
   get isCrowded(): boolean {
-    return this.memory.share > 0.5
+    return this.memory.share > CROWDED_AT
   }
 
   /** Calls `listener` whenever `pauseReason` has changed, until the returned function is called. */

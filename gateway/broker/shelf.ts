@@ -1,4 +1,4 @@
-import { BOOKKEEPING_BYTES, contentBytesOf, type Entry, type Message, storedBytesOf } from './message.ts'
+import { contentBytesOf, diskBytesOf, type Entry, type Message, memoryBytesOf } from './message.ts'
 import type { Room } from './room.ts'
 import type { BrokerStorage, StoredEntry } from './storage.ts'
 
@@ -49,17 +49,18 @@ export class Shelf {
       returns: 0,
       kept: 'memory',
     }
-    this.#room.memory.take(storedBytesOf(message))
+    this.#room.memory.take(memoryBytesOf(entry))
     if (this.#place !== undefined && this.keeps(message)) this.#note(this.#place, entry, message)
     return entry
   }
 
   /** The entry of a message that an earlier broker has left. */
   restore({ position, contentBytes, expiresAt, returns }: StoredEntry): Entry {
-    this.#room.memory.take(BOOKKEEPING_BYTES)
-    this.#room.disk.take(contentBytes + BOOKKEEPING_BYTES)
     const redelivered = position <= this.#delivered || returns > 0
-    return { message: undefined, position, contentBytes, expiresAt, redelivered, returns, kept: 'disk' }
+    const entry: Entry = { message: undefined, position, contentBytes, expiresAt, redelivered, returns, kept: 'disk' }
+    this.#room.memory.take(memoryBytesOf(entry))
+    this.#room.disk.take(diskBytesOf(entry))
+    return entry
   }
 
   messageOf(entry: Entry): Message {
@@ -73,7 +74,7 @@ export class Shelf {
   forget(entry: Entry): void {
     if (entry.kept === 'gone') return
     this.withdraw(entry)
-    this.#room.memory.release(BOOKKEEPING_BYTES + (entry.message === undefined ? 0 : entry.contentBytes))
+    this.#room.memory.release(memoryBytesOf(entry))
     entry.kept = 'gone'
   }
 
@@ -81,7 +82,7 @@ export class Shelf {
   withdraw(entry: Entry): void {
     if (entry.kept !== 'noted' && entry.kept !== 'disk') return
     this.#place?.storage.dropMessage(entry.position)
-    this.#room.disk.release(entry.contentBytes + BOOKKEEPING_BYTES)
+    this.#room.disk.release(diskBytesOf(entry))
     entry.kept = 'memory'
   }
 
@@ -112,7 +113,7 @@ export class Shelf {
 
   #note({ storage, id }: QueuePlace, entry: Entry, message: Message): void {
     entry.kept = 'noted'
-    this.#room.disk.take(storedBytesOf(message))
+    this.#room.disk.take(diskBytesOf(entry))
     storage.keepMessage({ queue: id, position: entry.position, message, expiresAt: entry.expiresAt })
     const written = (failure: Error | undefined): void => {
       if (entry.kept !== 'noted') return
@@ -125,8 +126,9 @@ export class Shelf {
   #written(entry: Entry): void {
     entry.kept = 'disk'
     if (!this.#room.isCrowded) return
+    const before = memoryBytesOf(entry)
     entry.message = undefined
-    this.#room.memory.release(entry.contentBytes)
+    this.#room.memory.release(before - memoryBytesOf(entry))
   }
 }
 

@@ -90,6 +90,7 @@ export class Topology {
     }
     if (name.startsWith('amq.')) throw new ProtocolError(403, `exchange name '${name}' has the reserved prefix 'amq.'`)
     this.#assertRoom('exchanges', this.#exchanges.size)
+    if (declaration.durable) this.#assertWritable(`exchange '${name}'`)
     this.#exchanges.set(name, new Exchange(declaration))
     if (!declaration.durable) return
     this.#options.storage?.keepExchange(declaration)
@@ -138,6 +139,7 @@ export class Topology {
     this.#assertRoom('queues', this.#queues.size)
     // An exclusive queue ends with its connection, which ends with the broker at the latest.
     const isStored = durable && owner === undefined && this.#options.storage !== undefined
+    if (isStored) this.#assertWritable(`queue '${name}'`)
     const stored = isStored ? { id: this.#options.nextNumber(), deliveredTo: 0 } : undefined
     const queue = this.#options.createQueue(declaration, stored)
     this.#queues.set(name, queue)
@@ -171,12 +173,14 @@ export class Topology {
   bind(queue: Queue, exchangeName: string, routingKey: string): void {
     const exchange = this.exchange(exchangeName)
     this.#assertRoom('bindings', this.#bindings)
+    const what = `a binding of queue '${queue.name}'`
+    const number = exchange.declaration.durable ? this.#numbers.get(queue) : undefined
+    if (number !== undefined) this.#assertWritable(what)
     if (!exchange.bind(queue.name, routingKey)) return
     this.#bindings += 1
-    const number = this.#numbers.get(queue)
-    if (number === undefined || !exchange.declaration.durable) return
+    if (number === undefined) return
     this.#options.storage?.keepBinding({ exchange: exchangeName, queue: number, routingKey })
-    this.#write(`a binding of queue '${queue.name}'`, () => this.unbind(queue.name, exchangeName, routingKey))
+    this.#write(what, () => this.unbind(queue.name, exchangeName, routingKey))
   }
 
   /** Removes a binding; one that is not there is no mistake. */
@@ -206,6 +210,12 @@ export class Topology {
   #removeExchange({ name, durable }: ExchangeDeclaration): void {
     this.#exchanges.delete(name)
     if (durable) this.#options.storage?.dropExchange(name)
+  }
+
+  /** While the disk takes nothing, nothing is noted that would be taken back at once. */
+  #assertWritable(what: string): void {
+    const failure = this.#options.storage?.failure
+    if (failure !== undefined) throw new ProtocolError(506, `cannot store ${what}: ${failure}`)
   }
 
   #write(what: string, undo: () => void): void {

@@ -162,6 +162,25 @@ describe('a file', () => {
 })
 
 describe('a disk that is full', () => {
+  test('ends the connection of a publisher without confirms, who would take silence for success', async () => {
+    const path = newPath()
+    openBrokerFile({ path, clock: realClock }).close()
+    change(
+      path,
+      `CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END`,
+    )
+    const broker = await start(path)
+    const { client } = await connect(broker)
+    const errors: string[] = []
+    client.onerror = ({ message }) => void errors.push(message)
+    const channel = await client.channel()
+    await channel.queueDeclare('q', { durable: true })
+    await channel.basicPublish('', 'q', 'x', { deliveryMode: 2 })
+    await until('the connection is closed', () => client.closed)
+    expect(errors[0]).toContain('a message could not be stored: database or disk is full (506)')
+    expect(broker.stats()).toMatchObject({ ready: 0, memoryBytes: 0, diskBytes: 0 })
+  })
+
   test('gets every message of the transaction refused, publishers paused, and takes messages again later', async () => {
     const path = newPath()
     openBrokerFile({ path, clock: realClock }).close()
