@@ -55,6 +55,11 @@ describe('a call for many items', () => {
     expect(document).toEqual([1, null, 1, 'three'])
   })
 
+  test('takes the first of two entries with one key', async () => {
+    const { document } = await open(stock, () => Response.json([STOCK.a, { sku: 'a', n: 9 }, STOCK.b, STOCK[3]]))
+    expect(document).toEqual([STOCK.a, STOCK.b, STOCK.a, STOCK[3]])
+  })
+
   test('is split into several', async () => {
     const { document, urls } = await open({ ...stock, batch: { ...stock.batch, 'at-most': 2 } })
     expect(urls).toEqual(['http://stock.test/stock?skus=a,b', 'http://stock.test/stock?skus=3'])

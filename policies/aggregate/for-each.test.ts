@@ -161,6 +161,15 @@ describe('an item without a reply', () => {
     expect(hanging.map(({ aborted }) => aborted)).toEqual([true])
   })
 
+  test('leaves an answer where the list is all there is', async () => {
+    const page = await openPage({
+      parts: { each: { ...each, 'for-each': { items: '{body}', fallback: 0 } } },
+      answers: { each: failB },
+    })
+    const response = await page.fetch('/page/1', { method: 'POST', body: '[{"sku":"a"},{"sku":"b"}]' })
+    expect([response.status, await response.text()]).toEqual([200, '{"each":[{"at":"/of/a"},0]}'])
+  })
+
   test('leaves nothing but stand-ins: then the whole part has', async () => {
     const page = await openList(each, () => new Response(null, { status: 503 }))
     const response = await page.fetch()

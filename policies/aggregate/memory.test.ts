@@ -169,6 +169,16 @@ describe('a part that is cached', () => {
     expect((await ask('/page/2')).status).toBe('ok')
   })
 
+  test('is there at once for the longest list', async () => {
+    const each = { 'for-each': { items: '{body}', 'at-most': 3_000 }, path: '/{item}', cache: '10s' }
+    const page = await openPage({ parts: { each }, settings: { memory: '64MiB' }, answers: { each: {} } })
+    const init = { method: 'POST', body: JSON.stringify(Array.from({ length: 3_000 }, (_, i) => i)) }
+    await page.fetch('/page/1', init)
+    const response = await page.fetch('/page/1', init)
+    expect(response.headers.get('composition-complete')).toBe('?1')
+    expect(page.asked).toHaveLength(3_000)
+  }, 20_000)
+
   test('needs no place in the queue for calls', async () => {
     const upstream = countingUpstream()
     const parts = { a: { cache: '10s' }, slow: {} }

@@ -73,6 +73,17 @@ describe('a part with a condition', () => {
     expect(await isAsked({ 'body.express': false }, init)).toBe(false)
   })
 
+  test('waits for all its condition reads before it is worked out', async () => {
+    const when = { 'parts.fast.body.x': 1, 'parts.slow.body.x': { exists: true } }
+    const page = await openPage({ parts: { fast: {}, slow: {}, b: { when } }, answers: { b: {} } })
+    const answer = page.fetch()
+    await page.clock.advance(0)
+    await page.answer('fast', { x: 1 })
+    expect(page.asked).toEqual(['fast', 'slow'])
+    await page.answer('slow', { x: 1 })
+    expect(compositionOf(await answer).parts.b).toEqual({ ok: true })
+  })
+
   test('is an empty document when nothing was to be asked', async () => {
     const page = await openPage({ parts: { a: { when: { 'query.x': '1' } } } })
     const response = await page.fetch()

@@ -58,7 +58,7 @@ export function ask(
   const find = (maxAgeMs: number) => (key === undefined ? undefined : memory.find(key, maxAgeMs, clock.now()))
   const fresh = find(keeping?.freshMs ?? 0)
   if (fresh) done(fresh)
-  else queue.add(part.rank, limits.signal, call)
+  else queue.add(part.rank, call)
 
   async function call(): Promise<void> {
     try {

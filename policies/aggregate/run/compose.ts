@@ -70,7 +70,6 @@ class Run {
   /** By part, whether it has been asked for or settled without. */
   readonly #isBegun: boolean[]
   readonly #all = new Stop()
-  readonly #optional = this.#all.within()
   readonly #finished = Promise.withResolvers<Composition>()
   readonly #appointments: (() => void)[] = []
   #unsettled: number
@@ -130,7 +129,7 @@ class Run {
     }
     askPart(part, {
       scope: this.#scope,
-      within: part.required ? this.#all : this.#optional,
+      within: this.#all,
       round: this.#round,
       ...(failed && { failure: fromInput(failed) }),
       done: (outcome) => this.#settle(part, outcome),
@@ -163,7 +162,8 @@ class Run {
   #waitForOptional(): void {
     const { waitForOptionalMs } = this.#plan
     if (waitForOptionalMs === undefined || this.#unsettled === 0) return
-    this.#after(waitForOptionalMs, () => this.#optional.abort(new PartFailure('late', { code: 'upstream-timeout' })))
+    // Whatever still runs is optional.
+    this.#after(waitForOptionalMs, () => this.#all.abort(new PartFailure('late', { code: 'upstream-timeout' })))
   }
 
   #after(delayMs: number, task: () => void): void {
