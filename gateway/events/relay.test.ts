@@ -184,7 +184,7 @@ describe('The relay', () => {
     publisher.answer((each) => each.confirm())
     await clock.advance(1_000)
     expect((await outbox.counts()).committed).toBe(0)
-  })
+  }, 20_000)
 
   test('publishes nothing while the broker is away, and everything in order when it is back', async () => {
     publisher.become({ name: 'away', reason: 'connection refused' })
