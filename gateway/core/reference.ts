@@ -16,12 +16,13 @@ export const ROOTS = [
   'index',
   'keys',
   'command',
+  'composition',
 ] as const
 
 export type Root = (typeof ROOTS)[number]
 
 /** Places that only some policies have; each declares in `reads` which. */
-export const LOCAL_ROOTS = ['response', 'parts', 'item', 'index', 'keys', 'command'] as const
+export const LOCAL_ROOTS = ['response', 'parts', 'item', 'index', 'keys', 'command', 'composition'] as const
 
 export type LocalRoot = (typeof LOCAL_ROOTS)[number]
 
@@ -58,6 +59,7 @@ const FIXED: Readonly<Partial<Record<Root, readonly string[]>>> = {
   client: ['ip', 'id'],
   route: ['id'],
   command: ['id'],
+  composition: ['complete', 'missing'],
 }
 const PART_FIELDS = ['body', 'status', 'headers']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -130,6 +132,8 @@ function reader(root: Root, path: readonly string[]): (scope: Scope) => unknown 
       return (scope) => dig(scope.response, path)
     case 'command':
       return (scope) => dig(scope.command, path)
+    case 'composition':
+      return (scope) => dig(scope.composition, path)
     case 'parts':
       return (scope) => dig(scope.parts, path)
     case 'item':

@@ -24,6 +24,8 @@ export interface Scope {
   readonly keys?: readonly (string | number)[]
   /** `{ id }`, inside `enqueue` only. */
   readonly command?: unknown
+  /** `{ complete, missing }`, inside the whole answer of an `aggregate` only. */
+  readonly composition?: unknown
 }
 
 /** A scope with some values added, e.g. the parts of an aggregate; the rest stays lazy. */

@@ -10,6 +10,8 @@ export type FailureReason =
   | 'input'
   | 'too-many'
   | 'late'
+  | 'shape'
+  | 'conflict'
   | 'cancelled'
   | FailureCode
 

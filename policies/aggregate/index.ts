@@ -1,11 +1,16 @@
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import { answer } from './answer/answer.ts'
+import { compileConflicts } from './answer/conflicts.ts'
+import { compileLayout } from './answer/layout.ts'
 import { isComplete, wordFor } from './answer/status.ts'
+import { compileWrite } from './answer/write.ts'
 import { options } from './options.ts'
+import { answerMistakes } from './plan/answer-mistakes.ts'
 import { graphMistakes } from './plan/graph.ts'
 import { partMistakes } from './plan/mistakes.ts'
 import { compileParts } from './plan/part.ts'
+import { shapeMistakes } from './plan/shape-mistakes.ts'
 import { type Composition, compose, type Plan } from './run/compose.ts'
 import { ReplyMemory } from './run/memory.ts'
 
@@ -14,13 +19,21 @@ export default definePolicy({
   name: 'aggregate',
   at: 'route',
   ends: true,
-  reads: ['parts', 'item', 'index', 'keys'],
+  reads: ['parts', 'item', 'index', 'keys', 'composition'],
   options,
 
-  check: (settings, site) => [...partMistakes(settings, site), ...graphMistakes(settings.parts)],
+  check: (settings, site) => [
+    ...partMistakes(settings, site),
+    ...graphMistakes(settings.parts),
+    ...shapeMistakes(settings),
+    ...answerMistakes(settings),
+  ],
 
   create(settings, { clock, metrics, openCalls, upstreams }, { path: mount }) {
     const parts = compileParts(settings, upstreams)
+    const layout = compileLayout(settings)
+    const settleConflicts = compileConflicts(layout, parts)
+    const write = compileWrite(settings, layout)
     const plan: Plan = {
       parts,
       first: parts.filter(({ inputs }) => inputs.length === 0).sort((a, b) => a.rank - b.rank),
@@ -31,12 +44,12 @@ export default definePolicy({
 
     return async function aggregate(exchange) {
       const totalMs = totalTime(settings.timeout, exchange.deadline - clock.now())
-      const composition = await compose(plan, exchange, { clock, totalMs })
+      const composition = settleConflicts(await compose(plan, exchange, { clock, totalMs }))
       note(exchange, composition)
       for (const outcome of composition.outcomes) {
         metrics.count('sluice_parts_total', { mount, part: outcome.part, outcome: wordFor(outcome) })
       }
-      return answer(composition)
+      return answer(composition, write, exchange)
     }
   },
 })

@@ -5,6 +5,7 @@ import { batch, forEach } from './plan/for-each.ts'
 import { jsonTemplate } from './plan/json-template.ts'
 import { statuses } from './plan/success.ts'
 import { condition } from './plan/when.ts'
+import { fixedMembers, partShape } from './shape/options.ts'
 
 /** Letters first, so that a name is a token of structured fields and never an array index, which would change the order. */
 const partName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, {
@@ -76,6 +77,7 @@ const part = z.strictObject({
     .optional()
     .describe('A list; the part is asked for each {item} of it, and is the list of replies'),
   batch: batch.optional().describe('Asks for many items in one call, with {keys}, and joins the reply to them by key'),
+  ...partShape,
 })
 
 export const options = z.strictObject({
@@ -96,6 +98,14 @@ export const options = z.strictObject({
   memory: bytes
     .prefault('16MiB')
     .describe('Most memory for replies kept by "cache" and "fallback-to"; the least recently used go first'),
+  'on-conflict': z
+    .enum(['error', 'first', 'last'])
+    .default('error')
+    .describe('When "spread" brings a name twice: the later part fails, or the first or last in the file counts'),
+  static: fixedMembers.prefault({}).describe('Members added to the answer as they are'),
+  body: jsonTemplate
+    .optional()
+    .describe('The whole answer as a template, in place of one key per part; also reads {composition.complete}'),
   parts: z
     .record(partName, part)
     .refine((parts) => Object.keys(parts).length > 0, { error: 'expected at least one part' })

@@ -4,7 +4,7 @@ import type { Connection } from '../../gateway/gateway.ts'
 import { createTestGateway, type TestGatewayOptions } from '../../tests/support/gateway.ts'
 
 /** What an upstream answers: a function, or the JSON body of a 200. */
-export type Scripted = ((request: Request) => Response | Promise<Response>) | object
+export type Scripted = ((request: Request) => Response | Promise<Response>) | object | number
 
 /** The product page of the sample configuration. */
 export const PRODUCT_PAGE = `

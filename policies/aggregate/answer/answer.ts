@@ -1,14 +1,15 @@
+import type { Exchange } from '../../../gateway/core/exchange.ts'
 import type { Failed, Outcome } from '../outcome.ts'
 import type { Composition } from '../run/compose.ts'
-import { document } from './document.ts'
 import { refusal } from './refusal.ts'
 import { compositionFields, isComplete } from './status.ts'
+import type { Write } from './write.ts'
 
-/** The composed document, one key per part in file order. Throws `GatewayError` when there is none to give. */
-export function answer({ outcomes, decider }: Composition): Response {
+/** The composed answer. Throws `GatewayError` when there is none to give. */
+export async function answer({ outcomes, decider }: Composition, write: Write, exchange: Exchange): Promise<Response> {
   const decisive = decider ?? withoutAnyReply(outcomes)
   if (decisive) throw refusal(decisive, outcomes)
-  return new Response(document(outcomes), {
+  return new Response(await write(outcomes, exchange), {
     headers: {
       'content-type': 'application/json',
       ...(isComplete(outcomes) ? {} : { 'cache-control': 'no-store' }),

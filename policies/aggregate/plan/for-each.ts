@@ -3,6 +3,7 @@ import { template } from '../../../gateway/config/fields.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
 import type { Template } from '../../../gateway/core/template.ts'
 import { type Constant, constant } from './constant.ts'
+import { dottedPath } from './dotted-path.ts'
 
 const items = template.refine((given) => listOf(given) !== undefined, {
   error: 'expected one list and nothing else, of an earlier part or of the request, as in "{parts.list.body.items}"',
@@ -19,12 +20,6 @@ const settings = z.strictObject({
 
 /** Asks once for each item of a list: the list alone, or with settings. */
 export const forEach = z.union([settings, items.transform((list) => settings.parse({ items: list.source }))])
-
-const dottedPath = z
-  .string()
-  .max(256)
-  .regex(/^[^\s{}.]+(?:\.[^\s{}.]+)*$/, { error: 'expected a name, or dotted names as in "data.items"' })
-  .transform((text) => text.split('.'))
 
 /** One call for many items. */
 export const batch = z.strictObject({

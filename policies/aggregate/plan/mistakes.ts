@@ -100,6 +100,7 @@ function itemMistake(
     if (!isBatch) return 'only a call with "batch" has keys'
     return place === 'path' || place === 'query' || place === 'body' ? undefined : 'keys stand in path, query or body'
   }
+  if (root === 'composition') return 'the answer is not composed yet'
   if (root !== 'item' && root !== 'index') return undefined
   if (!isEach) return 'only a part with "for-each" has items'
   if (place === 'when' || place === 'for-each') return 'the list is not there yet'

@@ -1,6 +1,7 @@
 import type { Scope } from '../../../gateway/core/scope.ts'
 import type { UpstreamHandler, Upstreams } from '../../../gateway/core/services.ts'
 import type { AggregateOptions, PartOptions } from '../options.ts'
+import { compileShape, type Shape } from '../shape/shape.ts'
 import type { Constant } from './constant.ts'
 import { compileForEach, type ForEach } from './for-each.ts'
 import { ranksOf } from './rank.ts'
@@ -28,10 +29,14 @@ export interface Part {
   readonly when: ((scope: Scope) => boolean) | undefined
   readonly required: boolean
   readonly fallback: Constant | undefined
+  /** What is made of a reply for the answer; undefined when it stands there as it came. */
+  readonly shape: Shape | undefined
   readonly forEach: ForEach | undefined
   readonly timeoutMs: number | undefined
   readonly call: PartCall
   readonly keeping: Keeping | undefined
+  /** True when what is asked depends on the caller, by itself or through the parts it reads. */
+  readonly isPersonal: boolean
 }
 
 /** How an upstream is asked for a part. */
@@ -77,6 +82,7 @@ export function compileParts({ parts: written, concurrency }: AggregateOptions, 
     when: part.when && compileCondition(part.when),
     required: part.required,
     fallback: part.fallback,
+    shape: compileShape(part),
     forEach: compileForEach(part, concurrency),
     timeoutMs: part.timeout,
     call: {
@@ -87,6 +93,7 @@ export function compileParts({ parts: written, concurrency }: AggregateOptions, 
       maxBytes: part['max-bytes'],
     },
     keeping: keepingOf(part, personal.has(index)),
+    isPersonal: personal.has(index),
   }))
 }
 

@@ -44,10 +44,13 @@ export function partRead({ root, path }: Reference): string | undefined {
   return root === 'parts' ? path[0] : undefined
 }
 
-function* referencesIn(
-  value: unknown,
-  path: readonly (string | number)[],
-): Generator<{ reference: Reference; path: readonly (string | number)[] }> {
+export interface Located {
+  readonly reference: Reference
+  readonly path: readonly (string | number)[]
+}
+
+/** Every reference of the templates in a value, with the path that leads to it. */
+export function* referencesIn(value: unknown, path: readonly (string | number)[]): Generator<Located> {
   if (value instanceof Template) {
     for (const reference of value.references) yield { reference, path }
   } else if (Array.isArray(value)) {

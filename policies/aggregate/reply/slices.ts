@@ -5,6 +5,8 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACKET = 0x5d
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
+const LETTER_N = 0x6e
+const COLON = 0x3a
 const WHITESPACE: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 type Json = Uint8Array<ArrayBuffer>
@@ -40,6 +42,21 @@ export function membersOf(json: Json): Map<string, Json> {
   return members
 }
 
+/** True for the text of a list, trimmed. */
+export function isList(json: Json): boolean {
+  return json[0] === OPEN_BRACKET
+}
+
+/** True for the text of a mapping, trimmed. */
+export function isMapping(json: Json): boolean {
+  return json[0] === OPEN_BRACE
+}
+
+/** True for the text of null, trimmed. */
+export function isNull(json: Json): boolean {
+  return json[0] === LETTER_N
+}
+
 /** The first place from `at` on that is no whitespace. */
 function past(json: Json, at: number): number {
   let end = at
@@ -72,15 +89,42 @@ function endOfText(json: Json, open: number): number {
 
 /** One text of a list, of the texts of its elements. */
 export function joinElements(elements: readonly Json[]): Json {
-  const size = elements.reduce((sum, { byteLength }) => sum + byteLength, 2 + Math.max(0, elements.length - 1))
-  const joined = new Uint8Array(size)
-  joined[0] = OPEN_BRACKET
+  const size = elements.reduce((sum, { byteLength }) => sum + byteLength, commas(elements) + 2)
+  const text = new Uint8Array(size)
+  text[0] = OPEN_BRACKET
   let end = 1
   for (const [i, element] of elements.entries()) {
-    if (i > 0) joined[end++] = COMMA
-    joined.set(element, end)
+    if (i > 0) text[end++] = COMMA
+    text.set(element, end)
     end += element.byteLength
   }
-  joined[end] = CLOSE_BRACKET
-  return joined
+  text[end] = CLOSE_BRACKET
+  return text
+}
+
+/** One text of a mapping, of its names and the texts of their values. */
+export function joinMembers(members: readonly (readonly [name: string, json: Json])[]): Json {
+  return joinPairs(members.map(([name, json]) => [new TextEncoder().encode(JSON.stringify(name)), json]))
+}
+
+/** The same for names that are JSON texts already. */
+export function joinPairs(pairs: readonly (readonly [name: Json, json: Json])[]): Json {
+  const size = pairs.reduce((sum, [name, json]) => sum + name.byteLength + 1 + json.byteLength, commas(pairs) + 2)
+  const text = new Uint8Array(size)
+  text[0] = OPEN_BRACE
+  let end = 1
+  for (const [i, [name, json]] of pairs.entries()) {
+    if (i > 0) text[end++] = COMMA
+    text.set(name, end)
+    end += name.byteLength
+    text[end++] = COLON
+    text.set(json, end)
+    end += json.byteLength
+  }
+  text[end] = CLOSE_BRACE
+  return text
+}
+
+function commas({ length }: readonly unknown[]): number {
+  return Math.max(0, length - 1)
 }

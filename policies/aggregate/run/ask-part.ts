@@ -6,6 +6,7 @@ import type { Part } from '../plan/part.ts'
 import { type Asked, ask, givenUp, type Round, render } from './ask.ts'
 import { type AskedEach, askEach } from './ask-each.ts'
 import { fallBack } from './fall-back.ts'
+import { shapeOutcome } from './shape-outcome.ts'
 import type { Stop } from './stop.ts'
 
 export interface AskPart {
@@ -25,7 +26,9 @@ export function askPart(part: Part, { scope, within, round, failure, done }: Ask
   const limits = limitTime(part, within, round)
   const finish = (toOutcome: (durationMs: number) => Outcome) => {
     limits.release()
-    done(toOutcome(round.clock.now() - startedAt))
+    const outcome = shapeOutcome(part, toOutcome(round.clock.now() - startedAt))
+    if (outcome instanceof Promise) outcome.then(done).catch(round.crash)
+    else done(outcome)
   }
   const unasked = failure ?? givenUp(limits)
   if (unasked) finish(() => fallBack(part, unasked))
