@@ -56,8 +56,10 @@ export async function openLine({ url, name, topology, stopping }: LineOptions): 
     return channel
   }
 
+  let isConnected = false
   async function connect() {
     await client.connectGuarded()
+    isConnected = true
     const declaring = await client.channel()
     // A refused declaration closes this channel alone and is thrown; it is no news about the line.
     declaring.onerror = () => {}
@@ -69,9 +71,11 @@ export async function openLine({ url, name, topology, stopping }: LineOptions): 
   }
 
   async function close(): Promise<void> {
+    const isAlive = isConnected && !ending.signal.aborted
     lose('closed by the service')
     const { socket } = client
-    if (!client.closed) await Promise.race([client.close().catch(() => {}), Bun.sleep(CLOSE_TIMEOUT_MS)])
+    // Nobody answers a goodbye on a connection that is broken.
+    if (isAlive && !client.closed) await Promise.race([client.close().catch(() => {}), Bun.sleep(CLOSE_TIMEOUT_MS)])
     socket?.destroy()
   }
 

@@ -106,5 +106,6 @@ function refuse(thing: string, cause: unknown): never {
 
 /** RabbitMQ writes `'10'`, `the value '10' of type 'signedint'` or `none`. */
 function plain(value: string): string {
-  return /'(.*?)'/.exec(value)?.[1] ?? value
+  const [, quoted] = /'(.*?)'/.exec(value) ?? []
+  return quoted === undefined ? value : `"${quoted}"`
 }
