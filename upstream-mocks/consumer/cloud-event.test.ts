@@ -33,6 +33,7 @@ describe('a CloudEvent in binary mode', () => {
       messageId: 'event-1',
       type: 'order.placed',
       appId: '/orders',
+      timestamp: new Date(EVENT.time),
       headers: {
         cloudEvents_specversion: '1.0',
         cloudEvents_id: 'event-1',

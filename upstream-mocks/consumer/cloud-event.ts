@@ -44,7 +44,15 @@ export function toMessage(event: CloudEvent): { readonly properties: AMQPPropert
     ...(traceparent === undefined ? {} : { cloudEvents_traceparent: traceparent }),
   }
   return {
-    properties: { contentType: 'application/json', deliveryMode: 2, messageId: id, type, appId: source, headers },
+    properties: {
+      contentType: 'application/json',
+      deliveryMode: 2,
+      messageId: id,
+      type,
+      appId: source,
+      ...(Number.isNaN(Date.parse(time)) ? {} : { timestamp: new Date(time) }),
+      headers,
+    },
     body: JSON.stringify(data),
   }
 }
