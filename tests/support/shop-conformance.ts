@@ -5,7 +5,13 @@ import { seededRandom } from './seeded-random.ts'
 import { prepareShop, type ShopProcesses, settled } from './shop-processes.ts'
 
 const SERVICES = ['inventory', 'payments', 'orders'] as const
-const STEPS = ['before-effect', 'before-commit', 'after-commit-before-ack', 'after-publish-before-mark'] as const
+const STEPS = [
+  'before-effect',
+  'before-commit',
+  'after-commit-before-ack',
+  'before-publish',
+  'after-publish-before-mark',
+] as const
 const DECLINED = '4000000000000002'
 /** Who dies where, and what is ordered: the same number makes the same plan. */
 const SEED = Number(process.env.SHOP_CHAOS_SEED ?? 20_260_301)

@@ -67,6 +67,7 @@ export function createSender(options: SenderOptions): Sender {
     async function sendInOrder(owed: readonly Owed[]): Promise<number[]> {
       const confirmed: number[] = []
       for (const { sequence, subject, event } of owed) {
+        onStep?.('before-publish', event.type)
         const failure = await send(line, event)
         if (failure !== undefined) {
           // A lost line is no news about one subject: everything is sent again on the next.

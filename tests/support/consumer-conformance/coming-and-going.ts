@@ -18,14 +18,19 @@ export function testComingAndGoing(brokerUrl: () => string): void {
     }
     const first = await site.run({ apply })
     const followers = await site.listen(FOLLOWS)
-    const publishing = Promise.all(Array.from({ length: 400 }, (_, i) => site.publish(note(`load-${i}`))))
+    const good = Array.from({ length: 400 }, (_, i) => note(`load-${i}`))
+    const bad = good.map(({ id }) => note(`bad-${id}`))
+    const publishing = Promise.all(
+      good.flatMap((event, i) => [site.publish(event), site.publish(bad[i] ?? event, { body: 'poison' })]),
+    )
     await until('it is in the middle of it', () => seen.length >= 50)
     await site.stop(first)
     const countAtStop = seen.length
     expect(first.inbox.outgoing.count()).toBe(0)
     expect(countAtStop).toBeLessThan(400)
     await publishing
-    expect(await site.depth(site.queue)).toBe(400 - countAtStop)
+    const setAside = await site.depth(site.deadLetters)
+    expect(await site.depth(site.queue)).toBe(800 - countAtStop - setAside)
     // An empty inbox: a repeat would show as a second effect.
     const second = await site.run({ apply })
     await until('the rest is handled', () => seen.length >= 400)
@@ -33,6 +38,8 @@ export function testComingAndGoing(brokerUrl: () => string): void {
     expect(new Set(seen).size).toBe(400)
     expect(seen).toHaveLength(400)
     expect(new Set(followers.map(({ properties }) => properties.messageId)).size).toBe(400)
+    const letters = await site.takeDeadLetters(400)
+    expect(letters.map(({ properties }) => properties.messageId).sort()).toEqual(bad.map(({ id }) => id).sort())
     await site.stop(second)
   }, 30_000)
 
