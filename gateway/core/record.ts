@@ -6,6 +6,8 @@ export interface CallRecord {
   /** Origin of the last target tried. For the log only, never for the client. */
   target?: string
   attempts: number
+  /** Attempts of which surely nothing was sent, e.g. because the connection was refused. */
+  unsent?: number
   status?: number
   /** The failure's code, or `client-gone`. */
   failure?: string

@@ -57,8 +57,9 @@ function blame(error: unknown, call: Call, transport: Transport): unknown {
   if (call.exchange.body.failure) return call.exchange.body.failure
   if (call.signal.aborted) return noted(call.signal.reason, call)
   if (error instanceof GatewayError) return noted(error, call)
-  const { kind, cause } = transport.explain(error)
+  const { kind, cause, isUnsent } = transport.explain(error, call.method)
   call.record.cause = cause
+  if (isUnsent) call.record.unsent = (call.record.unsent ?? 0) + 1
   return noted(new GatewayError(CODES[kind], { cause: error }), call)
 }
 

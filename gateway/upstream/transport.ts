@@ -23,9 +23,14 @@ export interface Transport {
     protocols: readonly string[],
     signal: AbortSignal,
   ) => Promise<OpenSocket>
-  /** What a rejection of `send` means, in the operator's words. */
-  explain(error: unknown): {
+  /** What a rejection of `send` with this method means, in the operator's words. */
+  explain(
+    error: unknown,
+    method: string,
+  ): {
     readonly kind: 'unreachable' | 'invalid-response' | 'websocket-refused'
     readonly cause: string
+    /** True when surely no byte of the request has left: the upstream cannot have acted on it. */
+    readonly isUnsent?: boolean
   }
 }

@@ -14,7 +14,7 @@ export type Outcome =
 export function judge(status: number, { failure, calls }: ExchangeRecord): Outcome {
   if (failure !== undefined) return outcomeOfCode(failure, calls)
   if (status >= 200 && status < 300) return { kind: 'accepted' }
-  if (status >= 400 && status < 500 && attemptsOf(calls) <= 1) return { kind: 'rejected' }
+  if (status >= 400 && status < 500 && sentAttempts(calls) <= 1) return { kind: 'rejected' }
   return { kind: 'unknown', reason: `status ${status}` }
 }
 
@@ -24,11 +24,14 @@ export function outcomeOfFailure(error: unknown, calls: readonly CallRecord[]): 
   return outcomeOfCode(error instanceof ClientGone ? 'client-gone' : 'internal-error', calls)
 }
 
-/** When no attempt was made at all (circuit open, rate limit, bulkhead), the upstream has surely not accepted. */
+/**
+ * When nothing was sent at all (circuit open, rate limit, bulkhead, connection refused), the upstream has surely not
+ * accepted.
+ */
 function outcomeOfCode(code: string, calls: readonly CallRecord[]): Outcome {
-  return attemptsOf(calls) === 0 ? { kind: 'rejected' } : { kind: 'unknown', reason: code }
+  return sentAttempts(calls) === 0 ? { kind: 'rejected' } : { kind: 'unknown', reason: code }
 }
 
-function attemptsOf(calls: readonly CallRecord[]): number {
-  return calls.reduce((sum, { attempts }) => sum + attempts, 0)
+function sentAttempts(calls: readonly CallRecord[]): number {
+  return calls.reduce((sum, { attempts, unsent = 0 }) => sum + attempts - unsent, 0)
 }

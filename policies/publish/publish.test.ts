@@ -5,6 +5,7 @@ import type { EventBus } from '../../gateway/core/events.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import {
   createTestGateway,
+  NobodyThere,
   type ScriptedUpstream,
   TEST_START,
   type TestGatewayOptions,
@@ -211,6 +212,28 @@ describe('publish, when the upstream does not accept', () => {
       throw new TypeError('connection reset')
     })
     expect((await gateway.fetch('/x/1', order())).status).toBe(502)
+    expect(gateway.events).toEqual([{ route: 'route', outcome: 'unknown', reason: 'upstream-unreachable' }])
+  })
+
+  test('is sure that nobody accepted what could not be sent: no event', async () => {
+    const gateway = await publishing(() => {
+      throw new NobodyThere('connection refused')
+    })
+    expect((await gateway.fetch('/x/1', order())).status).toBe(502)
+    expect(gateway.events).toEqual([{ route: 'route', outcome: 'rejected' }])
+    expect(gateway.records[0]).toMatchObject({ calls: [{ attempts: 1, unsent: 1 }] })
+  })
+
+  test('is not sure when only the second attempt could not be sent', async () => {
+    let calls = 0
+    const upstream = () => {
+      throw ++calls === 1 ? new TypeError('connection reset') : new NobodyThere('connection refused')
+    }
+    const twice = [{ retry: { attempts: 2, 'idempotency-key': true, backoff: '1ms' } }]
+    const gateway = await publishing(upstream, {}, { upstreamPolicies: twice })
+    const answer = gateway.fetch('/x/1', order())
+    await gateway.clock.advance(1_000)
+    expect((await answer).status).toBe(502)
     expect(gateway.events).toEqual([{ route: 'route', outcome: 'unknown', reason: 'upstream-unreachable' }])
   })
 

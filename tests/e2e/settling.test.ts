@@ -127,6 +127,19 @@ describe('an order whose answer is lost on the way', () => {
   }, 30_000)
 })
 
+test('an order that nobody was there to take is not asked for again', async () => {
+  const { port } = orders
+  await new Promise((resolve) => {
+    orders.server.close(resolve)
+    orders.server.closeAllConnections()
+  })
+  expect((await place('gone')).status).toBe(502)
+  const { facts } = telemetry.lines.findLast(({ message }) => message === 'request') ?? {}
+  expect(facts).toMatchObject({ policies: { publish: { outcome: 'rejected' } }, calls: [{ unsent: 1 }] })
+  expect(await outboxDetail()).toMatch(/^0 waiting, 0 unknown, /)
+  await new Promise<void>((resolve) => orders.server.listen(port, '127.0.0.1', resolve))
+})
+
 test('an order whose data does not fit the schema beside the configuration is parked, and its client served', async () => {
   const id = nextOrder()
   const response = await place('bare')

@@ -39,6 +39,11 @@ export interface TestGatewayOptions {
   readonly services?: Partial<UpstreamServices>
 }
 
+/** Thrown by a scripted upstream that refuses the connection: nothing was sent. */
+export class NobodyThere extends Error {
+  override readonly name = 'NobodyThere'
+}
+
 /** Time at which a test begins. */
 export const TEST_START = Date.parse('2026-01-01T00:00:00Z')
 const HOST = 'http://gateway.test'
@@ -86,7 +91,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
         upstreamRequests.push(request)
         return await Promise.race([answer(options.upstream, request), aborted(outgoing.signal)])
       },
-      explain: (error) => ({ kind: 'unreachable', cause: String(error) }),
+      explain: (error) => ({ kind: 'unreachable', cause: String(error), isUnsent: error instanceof NobodyThere }),
     },
   })
   return {

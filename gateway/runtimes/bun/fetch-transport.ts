@@ -11,6 +11,12 @@ const INVALID_REPLY: ReadonlySet<string> = new Set([
   'ResponseHeadersTooLarge',
 ])
 
+/** There was nobody to send anything to. */
+const UNSENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND'])
+
+/** On a kept connection that dies Bun sends these again, and the second time may be refused when the first was not. */
+const SENT_AGAIN: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
 /** Upstreams over Bun's `fetch`: bodies undecoded, redirects passed through, no timeout but the caller's signal. */
 export const fetchTransport: Transport = {
   send({ url, method, headers, body, signal }) {
@@ -29,10 +35,11 @@ export const fetchTransport: Transport = {
     return url.includes('?') ? reply.then(unnamed) : reply
   },
   openWebSocket: openUpstreamSocket,
-  explain(error) {
+  explain(error, method) {
     if (error instanceof HandshakeRefused) return { kind: 'websocket-refused', cause: error.message }
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return { kind: INVALID_REPLY.has(code) ? 'invalid-response' : 'unreachable', cause: code }
+    const kind = INVALID_REPLY.has(code) ? 'invalid-response' : 'unreachable'
+    return { kind, cause: code, isUnsent: UNSENT.has(code) && !SENT_AGAIN.has(method) }
   },
 }
 
