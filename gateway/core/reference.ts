@@ -63,7 +63,8 @@ const FIXED: Readonly<Partial<Record<Root, readonly string[]>>> = {
 }
 const PART_FIELDS = ['body', 'status', 'headers']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const NAME = /^[^\s{}.[\]"'`$#<>()=;,|&!?]+$/
+/** The one mark a name may begin with is that of an XML element's text, `#text`. */
+const NAME = /^#?[^\s{}.[\]"'`$#<>()=;,|&!?]+$/
 
 /** Reads `root.name.name…`. Throws `ReferenceMistake` for an unknown root or a malformed name. */
 export function parseReference(source: string): Reference {

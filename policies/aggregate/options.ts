@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { bytes, duration, headerName, pathTemplate, show, template } from '../../gateway/config/fields.ts'
 import { constant } from './plan/constant.ts'
 import { batch, forEach } from './plan/for-each.ts'
+import { format, mediaType } from './plan/format.ts'
 import { jsonTemplate } from './plan/json-template.ts'
 import { statuses } from './plan/success.ts'
 import { condition } from './plan/when.ts'
@@ -55,6 +56,17 @@ const part = z.strictObject({
   success: statuses
     .default(['2xx'])
     .describe('Statuses that are a reply, such as [2xx, 404]; 204, 205 and 304 named by themselves stand for null'),
+  as: format
+    .default('json')
+    .describe(
+      'How its reply is written; "xml", "text" and "form" become JSON, { xml: { lists: [item] } } says what repeats',
+    ),
+  'content-type': z
+    .array(mediaType)
+    .min(1)
+    .max(16)
+    .optional()
+    .describe('Content types that are accepted instead of those of the format, such as [text/csv]'),
   timeout: duration.optional().describe('Longest time for this part, its body included; what is left of the total'),
   'max-bytes': bytes
     .prefault('1MiB')

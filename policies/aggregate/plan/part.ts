@@ -1,6 +1,7 @@
 import type { Scope } from '../../../gateway/core/scope.ts'
 import type { UpstreamHandler, Upstreams } from '../../../gateway/core/services.ts'
 import type { AggregateOptions, PartOptions } from '../options.ts'
+import { compileFormat, type Format } from '../reply/formats/format.ts'
 import { compileShape, type Shape } from '../shape/shape.ts'
 import type { Constant } from './constant.ts'
 import { compileForEach, type ForEach } from './for-each.ts'
@@ -47,6 +48,7 @@ export interface PartCall {
   readonly success: Success
   readonly passStatus: ReadonlySet<number>
   readonly maxBytes: number
+  readonly format: Format
 }
 
 /** For how long a reply is remembered, in milliseconds. */
@@ -91,6 +93,7 @@ export function compileParts({ parts: written, concurrency }: AggregateOptions, 
       success: compileSuccess(part.success),
       passStatus: new Set(part['pass-status']),
       maxBytes: part['max-bytes'],
+      format: compileFormat(part.as, part['content-type']),
     },
     keeping: keepingOf(part, personal.has(index)),
     isPersonal: personal.has(index),

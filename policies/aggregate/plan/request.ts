@@ -3,6 +3,7 @@ import type { Scope } from '../../../gateway/core/scope.ts'
 import { exact, Template } from '../../../gateway/core/template.ts'
 import { PartFailure } from '../failure.ts'
 import type { PartOptions } from '../options.ts'
+import { acceptedTypes } from './format.ts'
 import { compileJson } from './json-template.ts'
 
 /** A call as it will be made. */
@@ -27,7 +28,7 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
   const headers = Object.entries(part.headers)
   const hasOwn = (name: string) => headers.some(([own]) => own === name)
   const fixed: PartRequest['fields'] = [
-    ...(hasOwn('accept') ? [] : [['accept', 'application/json'] as const]),
+    ...(hasOwn('accept') ? [] : [['accept', acceptedTypes(part.as, part['content-type'])] as const]),
     ['accept-encoding', 'identity'],
     ...(part.body === undefined || hasOwn('content-type') ? [] : [['content-type', 'application/json'] as const]),
   ]

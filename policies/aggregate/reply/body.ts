@@ -40,7 +40,8 @@ async function unbroken<Bytes>(reading: Promise<Bytes>): Promise<Bytes> {
   }
 }
 
-function tooLarge(limitBytes: number): PartFailure {
+/** The reply is larger than its part allows. */
+export function tooLarge(limitBytes: number): PartFailure {
   return new PartFailure('too-large', { cause: `the reply has more than ${limitBytes} bytes` })
 }
 

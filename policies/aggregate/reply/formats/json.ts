@@ -1,0 +1,28 @@
+import { parseJson } from '../../../../gateway/core/body.ts'
+import { invalid } from '../invalid.ts'
+import { assertUtf8 } from '../media-type.ts'
+import type { Format } from './format.ts'
+
+const JSON_TYPE = /^(?:application\/json|[^/]+\/[^/]+\+json)$/
+
+/** JSON as RFC 8259 has it; the text stays as the upstream wrote it, so that every digit of a number is kept. */
+export const jsonFormat: Format = {
+  accepts: (name) => JSON_TYPE.test(name),
+  read(bytes, type) {
+    assertUtf8(type)
+    const body = parseJson(bytes, (detail) => invalid(`the body ${detail}`))
+    return { json: trimmed(bytes), body }
+  },
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+const WHITESPACE: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d])
+
+/** Valid JSON text without byte order mark and surrounding whitespace, so that it can stand inside another one. */
+function trimmed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  let start = BYTE_ORDER_MARK.every((octet, i) => bytes[i] === octet) ? BYTE_ORDER_MARK.length : 0
+  let end = bytes.byteLength
+  while (WHITESPACE.has(bytes[start])) start++
+  while (WHITESPACE.has(bytes[end - 1])) end--
+  return bytes.subarray(start, end)
+}
