@@ -263,6 +263,48 @@ const BODIES: readonly Case[] = [
   },
 ]
 
+const FIELDS: readonly Case[] = [
+  {
+    name: 'a field that the answer has of its own',
+    lines: ['parts:', part('a', 'response-headers: [x-a, ETag]')],
+    at: 1,
+    path: 'parts.a.response-headers[1]',
+    message: `"etag" is the answer's own`,
+  },
+  {
+    name: 'a field that frames the message',
+    lines: ['parts:', part('a', 'response-headers: [transfer-encoding]')],
+    at: 1,
+    path: 'parts.a.response-headers[0]',
+    message: `"transfer-encoding" is the answer's own`,
+  },
+  {
+    name: 'a field of two parts',
+    lines: [
+      'parts:',
+      part('a', 'response-headers: [x-a, set-cookie]'),
+      part('b', 'response-headers: [set-cookie, X-A]'),
+    ],
+    at: 2,
+    path: 'parts.b.response-headers[1]',
+    message: '"x-a" comes from "a" already',
+  },
+  {
+    name: 'fields of many replies',
+    lines: ['parts:', '  a: { upstream: u, path: "/{item}", for-each: "{body.ids}", response-headers: [x-a] }'],
+    at: 1,
+    path: 'parts.a.response-headers',
+    message: 'the part is many replies',
+  },
+  {
+    name: 'a name that no field has',
+    lines: ['parts:', part('a', 'response-headers: ["x a"]')],
+    at: 1,
+    path: 'parts.a.response-headers[0]',
+    message: 'expected a header name',
+  },
+]
+
 async function expectMistake({ lines, at, path, message }: Case): Promise<void> {
   expect(await mistakesIn(lines)).toEqual([
     expect.objectContaining({
@@ -277,6 +319,8 @@ describe('the configuration of an answer', () => {
   test.each([...SHAPES])('refuses in a shape $name', expectMistake)
   test.each([...PLACES])('refuses in the places of parts $name', expectMistake)
   test.each([...BODIES])('refuses in a template of the answer $name', expectMistake)
+
+  test.each([...FIELDS])('refuses among the fields that pass $name', expectMistake)
 
   test('takes collisions that "on-conflict" decides', async () => {
     const lines = ['on-conflict: first', 'parts:', part('a', 'spread: true, pick: [b]'), part('b')]

@@ -1,12 +1,14 @@
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
-import { answer } from './answer/answer.ts'
+import { type Answering, answer } from './answer/answer.ts'
 import { compileConflicts } from './answer/conflicts.ts'
+import { compileFields } from './answer/fields.ts'
 import { compileLayout } from './answer/layout.ts'
 import { isComplete, wordFor } from './answer/status.ts'
 import { compileWrite } from './answer/write.ts'
 import { options } from './options.ts'
 import { answerMistakes } from './plan/answer-mistakes.ts'
+import { fieldMistakes } from './plan/field-mistakes.ts'
 import { graphMistakes } from './plan/graph.ts'
 import { partMistakes } from './plan/mistakes.ts'
 import { compileParts } from './plan/part.ts'
@@ -27,13 +29,19 @@ export default definePolicy({
     ...graphMistakes(settings.parts),
     ...shapeMistakes(settings),
     ...answerMistakes(settings),
+    ...fieldMistakes(settings),
   ],
 
   create(settings, { clock, metrics, openCalls, upstreams }, { path: mount }) {
     const parts = compileParts(settings, upstreams)
     const layout = compileLayout(settings)
     const settleConflicts = compileConflicts(layout, parts)
-    const write = compileWrite(settings, layout)
+    const answering: Answering = {
+      write: compileWrite(settings, layout),
+      fields: compileFields(settings),
+      tags: settings.etag,
+      always: {},
+    }
     const plan: Plan = {
       parts,
       first: parts.filter(({ inputs }) => inputs.length === 0).sort((a, b) => a.rank - b.rank),
@@ -49,7 +57,7 @@ export default definePolicy({
       for (const outcome of composition.outcomes) {
         metrics.count('sluice_parts_total', { mount, part: outcome.part, outcome: wordFor(outcome) })
       }
-      return answer(composition, write, exchange)
+      return answer(composition, answering, exchange)
     }
   },
 })

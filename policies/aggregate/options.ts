@@ -89,6 +89,12 @@ const part = z.strictObject({
     .optional()
     .describe('A list; the part is asked for each {item} of it, and is the list of replies'),
   batch: batch.optional().describe('Asks for many items in one call, with {keys}, and joins the reply to them by key'),
+  'response-headers': z
+    .array(headerName)
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Fields of the reply that the answer has too, such as [x-total, set-cookie]'),
   ...partShape,
 })
 
@@ -115,6 +121,10 @@ export const options = z.strictObject({
     .default('error')
     .describe('When "spread" brings a name twice: the later part fails, or the first or last in the file counts'),
   static: fixedMembers.prefault({}).describe('Members added to the answer as they are'),
+  etag: z
+    .boolean()
+    .default(true)
+    .describe('Whether complete answers have an ETag, so that a client that has one is not sent it'),
   body: jsonTemplate
     .optional()
     .describe('The whole answer as a template, in place of one key per part; also reads {composition.complete}'),

@@ -1,3 +1,4 @@
+import type { Head } from './answer/cache-control.ts'
 import type { PartFailure } from './failure.ts'
 
 /** What stands in the answer for a part, and what others read of it as `body`. */
@@ -11,6 +12,8 @@ export interface Shown {
 export interface Received extends Shown {
   readonly status?: number
   readonly headers?: Headers
+  /** The fields of each reply of a list. */
+  readonly heads?: readonly Head[]
 }
 
 /** What stands in the answer in place of the reply's own text, when the part has a shape. */

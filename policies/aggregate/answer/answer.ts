@@ -1,25 +1,56 @@
 import type { Exchange } from '../../../gateway/core/exchange.ts'
 import type { Failed, Outcome } from '../outcome.ts'
 import type { Composition } from '../run/compose.ts'
+import { entityTag, isKnown } from './etag.ts'
+import type { ReplyFields } from './fields.ts'
 import { refusal } from './refusal.ts'
 import { compositionFields, isComplete } from './status.ts'
 import type { Write } from './write.ts'
 
-/** The composed answer. Throws `GatewayError` when there is none to give. */
-export async function answer({ outcomes, decider }: Composition, write: Write, exchange: Exchange): Promise<Response> {
-  const decisive = decider ?? withoutAnyReply(outcomes)
-  if (decisive) throw refusal(decisive, outcomes)
-  return new Response(await write(outcomes, exchange), {
-    headers: {
-      'content-type': 'application/json',
-      ...(isComplete(outcomes) ? {} : { 'cache-control': 'no-store' }),
-      ...compositionFields(outcomes),
-    },
-  })
+/** How an answer is made of outcomes, compiled. */
+export interface Answering {
+  readonly write: Write
+  readonly fields: ReplyFields
+  /** Whether complete answers have an entity tag. */
+  readonly tags: boolean
+  /** Fields that every answer of the route has. */
+  readonly always: Readonly<Record<string, string>>
 }
 
-/** With nothing but failures an empty document would lie; with a fallback for every part it is what was asked for. */
-function withoutAnyReply(outcomes: readonly Outcome[]): Failed | undefined {
+/** The composed answer, or 304 when the client has it. Throws `GatewayError` when there is none to give. */
+export async function answer(
+  { outcomes, decider }: Composition,
+  { write, fields, tags, always }: Answering,
+  exchange: Exchange,
+): Promise<Response> {
+  const decisive = decider ?? withoutAnyReply(outcomes)
+  if (decisive) throw refusal(decisive, outcomes)
+  const { method, headers: asked } = exchange.request
+  const bytes = await write(outcomes, exchange)
+  const headers = new Headers({ 'content-type': 'application/json', ...compositionFields(outcomes), ...always })
+  const setsCookie = fields.pass(headers, outcomes)
+  if (!isComplete(outcomes)) headers.set('cache-control', 'no-store')
+  else if (method === 'GET' || method === 'HEAD') {
+    fields.limitCaching(headers, outcomes, { exchange, setsCookie })
+    if (tags && headers.get('cache-control') !== 'no-store') {
+      const tag = await entityTag(bytes)
+      headers.set('etag', tag)
+      if (isKnown(asked.get('if-none-match'), tag)) return notModified(headers)
+    }
+  }
+  if (method !== 'HEAD') return new Response(bytes, { headers })
+  headers.set('content-length', String(bytes.byteLength))
+  return new Response(null, { headers })
+}
+
+/** Without what describes a body that is not sent (RFC 9110 §15.4.5). */
+function notModified(headers: Headers): Response {
+  headers.delete('content-type')
+  return new Response(null, { status: 304, headers })
+}
+
+/** The part whose failure answers where no part has a reply; with a fallback for every part it is what was asked for. */
+export function withoutAnyReply(outcomes: readonly Outcome[]): Failed | undefined {
   if (outcomes.some(({ kind }) => kind === 'ok' || kind === 'partial')) return undefined
   return outcomes.find((outcome) => outcome.kind === 'failed')
 }

@@ -1,6 +1,7 @@
 import type { Scope } from '../../../gateway/core/scope.ts'
+import type { Head } from '../answer/cache-control.ts'
 import { PartFailure } from '../failure.ts'
-import type { Shown } from '../outcome.ts'
+import type { Received, Shown } from '../outcome.ts'
 import type { ForEach } from '../plan/for-each.ts'
 import type { Part } from '../plan/part.ts'
 import { quoted } from '../reply/invalid.ts'
@@ -13,7 +14,7 @@ import { Decided } from './stop.ts'
 /** A list of replies in the order of the items, with how many are stand-ins and why the first is; or why there is none. */
 export type AskedEach =
   | {
-      readonly list: Shown & { readonly body: readonly unknown[] }
+      readonly list: Received & { readonly body: readonly unknown[] }
       readonly missed: number
       readonly failure: PartFailure | undefined
     }
@@ -56,6 +57,7 @@ class Gathering {
   #next = 0
   #running = 0
   #isStarting = false
+  readonly #heads: Head[] = []
   #bytes = 0
   #isOver = false
 
@@ -99,6 +101,7 @@ class Gathering {
   #take(call: ItemCall, asked: Asked): void {
     this.#running--
     if (this.#isOver) return
+    if ('reply' in asked) this.#heads.push({ headers: asked.reply.headers, ageMs: asked.ageMs })
     this.#share(call, asked)
     this.#goOn()
   }
@@ -141,7 +144,11 @@ class Gathering {
     const shown = this.#shown.flatMap((each) => each ?? [])
     const [first] = [...this.#failures.keys()].sort((a, b) => a - b)
     this.#asking.done({
-      list: { json: joinElements(shown.map(({ json }) => json)), body: shown.map(({ body }) => body) },
+      list: {
+        json: joinElements(shown.map(({ json }) => json)),
+        body: shown.map(({ body }) => body),
+        heads: this.#heads,
+      },
       missed: this.#failures.size,
       failure: first === undefined ? undefined : this.#failures.get(first),
     })

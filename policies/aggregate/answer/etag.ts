@@ -1,0 +1,20 @@
+/** Octets of the digest that are kept: two answers alike in them are alike. */
+const KEPT_BYTES = 16
+
+/** A strong entity tag (RFC 9110 §8.8.3): the same bytes have the same, on every gateway. */
+export async function entityTag(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes), 0, KEPT_BYTES)
+  return `"${btoa(String.fromCharCode(...digest))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '')}"`
+}
+
+/** True when `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2), or any with `*`. */
+export function isKnown(ifNoneMatch: string | null, tag: string): boolean {
+  if (ifNoneMatch === null) return false
+  if (ifNoneMatch.trim() === '*') return true
+  return (ifNoneMatch.match(ENTITY_TAG) ?? []).some((known) => known === tag || known === `W/${tag}`)
+}
+
+const ENTITY_TAG = /(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g
