@@ -76,9 +76,9 @@ export function identityOf(given: {
   readonly type: string
   readonly caller: string | undefined
   readonly key: string
-}): Promise<string> {
+}): string {
   const { source, type, caller, key } = given
-  return digest([source, type, caller ?? null, key])
+  return JSON.stringify([source, type, caller ?? null, key])
 }
 
 const ID_DIGITS = 32

@@ -51,7 +51,7 @@ export async function commandId(
   // Strangers may choose the same key.
   const caller = id ?? `address ${exchange.client.ip ?? ''}`
   // A key that comes again with other data is another command: taken for a repeat, it would be lost.
-  return derivedId(await identityOf({ source, type, caller, key }), '', [subject ?? null, data])
+  return derivedId(identityOf({ source, type, caller, key }), '', [subject ?? null, data])
 }
 
 function sizeOf(value: unknown): number {

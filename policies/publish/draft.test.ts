@@ -31,7 +31,7 @@ describe('publish, what it keeps to settle an unknown outcome', () => {
       data: '{response.body}',
       values: {},
       maxBody: 262_144,
-      identity: expect.stringMatching(/^[0-9a-f]{64}$/),
+      identity: '["urn:sluice:route:route","order.placed",null,"\\"k-1\\""]',
     })
   })
 

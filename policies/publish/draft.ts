@@ -47,7 +47,7 @@ export function createDrafting(given: PublishOptions, site: RouteSite, createId:
       data: given.data.source,
       values: recordValues(references, exchange.scope),
       maxBody,
-      ...(sent === undefined ? {} : { identity: await identityOf({ source, type, caller, key: sent }) }),
+      ...(sent === undefined ? {} : { identity: identityOf({ source, type, caller, key: sent }) }),
     }
     const { route, request, path, search, trace } = exchange
     const intent: IntentDraft = {
