@@ -305,6 +305,44 @@ const FIELDS: readonly Case[] = [
   },
 ]
 
+const STREAMS: readonly Case[] = [
+  {
+    name: 'a template of the whole',
+    lines: ['stream: true', 'body: { x: "{parts.a.body}" }', 'parts:', part('a')],
+    at: 1,
+    path: 'body',
+    message: 'cannot be streamed: it needs every part',
+  },
+  {
+    name: 'static members',
+    lines: ['stream: true', 'static: { complete: { x: 1 } }', 'parts:', part('a')],
+    at: 1,
+    path: 'static',
+    message: 'cannot be streamed: it needs every part',
+  },
+  {
+    name: 'members without the name of their part',
+    lines: ['stream: true', 'parts:', part('a', 'spread: true')],
+    at: 2,
+    path: 'parts.a.spread',
+    message: 'cannot be streamed: each part is sent under its own name',
+  },
+  {
+    name: 'a group',
+    lines: ['stream: true', 'parts:', part('a', 'group: g')],
+    at: 2,
+    path: 'parts.a.group',
+    message: 'cannot be streamed: each part is sent under its own name',
+  },
+  {
+    name: 'fields that come too late',
+    lines: ['stream: true', 'parts:', part('a', 'response-headers: [x-a]')],
+    at: 2,
+    path: 'parts.a.response-headers',
+    message: 'cannot be streamed: the fields of a stream are sent before the replies are there',
+  },
+]
+
 async function expectMistake({ lines, at, path, message }: Case): Promise<void> {
   expect(await mistakesIn(lines)).toEqual([
     expect.objectContaining({
@@ -320,6 +358,7 @@ describe('the configuration of an answer', () => {
   test.each([...PLACES])('refuses in the places of parts $name', expectMistake)
   test.each([...BODIES])('refuses in a template of the answer $name', expectMistake)
 
+  test.each([...STREAMS])('refuses in a stream $name', expectMistake)
   test.each([...FIELDS])('refuses among the fields that pass $name', expectMistake)
 
   test('takes collisions that "on-conflict" decides', async () => {

@@ -1,5 +1,7 @@
+import { ClientGone } from '../../gateway/core/errors.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import type { Logger } from '../../gateway/core/telemetry.ts'
 import { type Answering, answer } from './answer/answer.ts'
 import { compileConflicts } from './answer/conflicts.ts'
 import { compileFields } from './answer/fields.ts'
@@ -7,14 +9,18 @@ import { compileLayout } from './answer/layout.ts'
 import { isComplete, wordFor } from './answer/status.ts'
 import { compileWrite } from './answer/write.ts'
 import { options } from './options.ts'
+import type { Outcome } from './outcome.ts'
 import { answerMistakes } from './plan/answer-mistakes.ts'
 import { fieldMistakes } from './plan/field-mistakes.ts'
 import { graphMistakes } from './plan/graph.ts'
 import { partMistakes } from './plan/mistakes.ts'
 import { compileParts } from './plan/part.ts'
 import { shapeMistakes } from './plan/shape-mistakes.ts'
+import { streamMistakes } from './plan/stream-mistakes.ts'
 import { type Composition, compose, type Plan } from './run/compose.ts'
 import { ReplyMemory } from './run/memory.ts'
+import { formFor } from './stream/form.ts'
+import { type StreamEnd, stream } from './stream/stream.ts'
 
 /** Answers with one JSON document composed of the replies of several upstreams, whole or honestly partial. */
 export default definePolicy({
@@ -30,9 +36,10 @@ export default definePolicy({
     ...shapeMistakes(settings),
     ...answerMistakes(settings),
     ...fieldMistakes(settings),
+    ...streamMistakes(settings),
   ],
 
-  create(settings, { clock, metrics, openCalls, upstreams }, { path: mount }) {
+  create(settings, { clock, log, metrics, openCalls, upstreams }, { path: mount }) {
     const parts = compileParts(settings, upstreams)
     const layout = compileLayout(settings)
     const settleConflicts = compileConflicts(layout, parts)
@@ -40,7 +47,6 @@ export default definePolicy({
       write: compileWrite(settings, layout),
       fields: compileFields(settings),
       tags: settings.etag,
-      always: {},
     }
     const plan: Plan = {
       parts,
@@ -49,15 +55,23 @@ export default definePolicy({
       waitForOptionalMs: settings['wait-for-optional'],
       memory: new ReplyMemory(settings.memory),
     }
+    const hidden = new Set(Object.entries(settings.parts).flatMap(([name, part]) => (part.hidden ? [name] : [])))
 
     return async function aggregate(exchange) {
+      const form = settings.stream ? formFor(exchange.request) : 'document'
+      if (form === 'document') return answer(await composed(exchange), answering, exchange)
+      return stream(exchange, { form, hidden, compose: composed, ended: (end) => logEnd(exchange, log, end) })
+    }
+
+    async function composed(exchange: Exchange, settled?: (outcome: Outcome) => void): Promise<Composition> {
       const totalMs = totalTime(settings.timeout, exchange.deadline - clock.now())
-      const composition = settleConflicts(await compose(plan, exchange, { clock, totalMs }))
-      note(exchange, composition)
+      const composing = compose(plan, exchange, { clock, totalMs, ...(settled && { settled }) })
+      const composition = settleConflicts(await composing)
+      exchange.record.policies.aggregate = summaryOf(composition)
       for (const outcome of composition.outcomes) {
         metrics.count('sluice_parts_total', { mount, part: outcome.part, outcome: wordFor(outcome) })
       }
-      return answer(composition, answering, exchange)
+      return composition
     }
   },
 })
@@ -70,11 +84,18 @@ function totalTime(timeoutMs = Number.POSITIVE_INFINITY, leftMs: number): number
   return Math.max(0, Math.min(timeoutMs, usableMs))
 }
 
-function note({ record }: Exchange, { outcomes }: Composition): void {
+function summaryOf({ outcomes }: Composition): object {
   const failed = outcomes.flatMap((outcome) => {
     if (outcome.kind === 'ok' || outcome.kind === 'skipped') return []
     const { reason, cause } = outcome.failure
     return [{ part: outcome.part, error: reason, ...(cause === undefined ? {} : { cause }) }]
   })
-  record.policies.aggregate = { complete: isComplete(outcomes), failed }
+  return { complete: isComplete(outcomes), failed }
+}
+
+/** The log line of a request is written when its answer begins: what became of a stream has one of its own. */
+function logEnd({ id, route }: Exchange, log: Logger, { composition, error }: StreamEnd): void {
+  if (composition) log.info('stream ended', { id, route, ...summaryOf(composition) })
+  else if (error instanceof ClientGone) log.info('stream ended', { id, route, failure: 'client-gone' })
+  else log.error('stream broke', { id, route, error: error instanceof Error ? error.stack : String(error) })
 }

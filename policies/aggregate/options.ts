@@ -121,6 +121,10 @@ export const options = z.strictObject({
     .default('error')
     .describe('When "spread" brings a name twice: the later part fails, or the first or last in the file counts'),
   static: fixedMembers.prefault({}).describe('Members added to the answer as they are'),
+  stream: z
+    .boolean()
+    .default(false)
+    .describe('Whether clients that ask for application/x-ndjson or text/event-stream get each part as it comes'),
   etag: z
     .boolean()
     .default(true)

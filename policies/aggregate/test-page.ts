@@ -111,7 +111,7 @@ export async function openPage(options: PageOptions) {
       return [...waiting.keys()]
     },
     /** Lets a waiting upstream answer or break, and everything that follows from it happen. */
-    async answer(upstream: string, reply: Response | Error | object): Promise<void> {
+    async answer(upstream: string, reply: Response | Error | object | number): Promise<void> {
       const resolve = waiting.get(upstream)
       if (!resolve) throw new Error(`${upstream} is not waiting`)
       waiting.delete(upstream)

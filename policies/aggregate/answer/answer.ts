@@ -13,21 +13,19 @@ export interface Answering {
   readonly fields: ReplyFields
   /** Whether complete answers have an entity tag. */
   readonly tags: boolean
-  /** Fields that every answer of the route has. */
-  readonly always: Readonly<Record<string, string>>
 }
 
 /** The composed answer, or 304 when the client has it. Throws `GatewayError` when there is none to give. */
 export async function answer(
   { outcomes, decider }: Composition,
-  { write, fields, tags, always }: Answering,
+  { write, fields, tags }: Answering,
   exchange: Exchange,
 ): Promise<Response> {
   const decisive = decider ?? withoutAnyReply(outcomes)
   if (decisive) throw refusal(decisive, outcomes)
   const { method, headers: asked } = exchange.request
   const bytes = await write(outcomes, exchange)
-  const headers = new Headers({ 'content-type': 'application/json', ...compositionFields(outcomes), ...always })
+  const headers = new Headers({ 'content-type': 'application/json', ...compositionFields(outcomes) })
   const setsCookie = fields.pass(headers, outcomes)
   if (!isComplete(outcomes)) headers.set('cache-control', 'no-store')
   else if (method === 'GET' || method === 'HEAD') {

@@ -19,7 +19,7 @@ interface Asking {
 }
 
 /** Compiles what the parts declare, and whose the answer is by what they read. */
-export function compileFields({ parts, body }: AggregateOptions): ReplyFields {
+export function compileFields({ parts, body, stream }: AggregateOptions): ReplyFields {
   const all = Object.values(parts)
   const declared = all.map((part) => part['response-headers'] ?? [])
   const read = [...all.flatMap(readingsOf), ...referencesIn(body, [])].map(({ reference }) => reference)
@@ -54,7 +54,11 @@ export function compileFields({ parts, body }: AggregateOptions): ReplyFields {
       const isCallers = setsCookie || readsCaller || exchange.get(principal) !== undefined
       const whose = isCallers ? 'caller' : chosenBy.size > 0 ? 'alike' : 'anyone'
       headers.set('cache-control', strictestCaching(heads, whose))
-      const vary = new Set([...chosenBy, ...heads.flatMap((head) => namesIn(head.headers.get('vary')))])
+      const vary = new Set([
+        ...(stream ? ['accept'] : []),
+        ...chosenBy,
+        ...heads.flatMap((head) => namesIn(head.headers.get('vary'))),
+      ])
       if (vary.size > 0) headers.set('vary', vary.has('*') ? '*' : [...vary].join(', '))
     },
   }

@@ -1,0 +1,32 @@
+import { join } from './lines.ts'
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+/** How lines are told apart on the wire. */
+export interface Framing {
+  readonly contentType: string
+  /** A part; `count` begins with 1. */
+  part(line: Bytes, count: number): Bytes
+  end(line: Bytes): Bytes
+}
+
+/** One JSON text a line. */
+export const LINES: Framing = {
+  contentType: 'application/x-ndjson',
+  part: (line) => join([line, text('\n')]),
+  end: (line) => join([line, text('\n')]),
+}
+
+/** The id of the last event: who asks again with it has everything. */
+export const LAST_EVENT_ID = 'end'
+
+/** Server-sent events (WHATWG HTML §9.2): `part` for each part, then `end`. */
+export const EVENTS: Framing = {
+  contentType: 'text/event-stream',
+  part: (line, count) => join([text(`event: part\nid: ${count}\ndata: `), line, text('\n\n')]),
+  end: (line) => join([text(`event: end\nid: ${LAST_EVENT_ID}\ndata: `), line, text('\n\n')]),
+}
+
+function text(characters: string): Bytes {
+  return new TextEncoder().encode(characters)
+}
