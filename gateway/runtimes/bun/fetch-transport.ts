@@ -14,8 +14,8 @@ const INVALID_REPLY: ReadonlySet<string> = new Set([
 /** There was nobody to send anything to. */
 const UNSENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND'])
 
-/** On a kept connection that dies Bun sends these again, and the second time may be refused when the first was not. */
-const SENT_AGAIN: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** All others Bun may send again on a kept connection that dies, and be refused the second time when it was not the first. */
+const SENT_ONCE: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
 /** Upstreams over Bun's `fetch`: bodies undecoded, redirects passed through, no timeout but the caller's signal. */
 export const fetchTransport: Transport = {
@@ -39,7 +39,7 @@ export const fetchTransport: Transport = {
     if (error instanceof HandshakeRefused) return { kind: 'websocket-refused', cause: error.message }
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
     const kind = INVALID_REPLY.has(code) ? 'invalid-response' : 'unreachable'
-    return { kind, cause: code, isUnsent: UNSENT.has(code) && !SENT_AGAIN.has(method) }
+    return { kind, cause: code, isUnsent: UNSENT.has(code) && SENT_ONCE.has(method) }
   },
 }
 

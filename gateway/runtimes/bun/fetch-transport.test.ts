@@ -1,0 +1,37 @@
+import { expect, test } from 'bun:test'
+import { rawUpstream } from '../../../tests/support/raw-upstream.ts'
+import { fetchTransport } from './fetch-transport.ts'
+
+const send = (url: string, method: string) =>
+  fetchTransport.send({ url, method, headers: new Headers(), body: null, signal: AbortSignal.timeout(10_000) })
+
+const failureOf = (work: Promise<unknown>) =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+// Whether Bun sends a method again when a kept connection dies is nowhere written, and changes with its versions.
+test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 'PROPFIND'])(
+  '%s to an upstream that dies with the request in hand was sent',
+  async (method) => {
+    const upstream = await rawUpstream(async (_, index) => {
+      if (index === 0) return ['HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n']
+      void upstream.close()
+      return ['reset']
+    })
+    await (await send(upstream.url, method)).text()
+    const error = await failureOf(send(upstream.url, method))
+    await upstream.close()
+    expect(upstream.requests).toHaveLength(2)
+    expect(error).toBeInstanceOf(Error)
+    expect(fetchTransport.explain(error, method).isUnsent).toBe(false)
+  },
+)
+
+test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('%s to a port where nobody listens was not sent', async (method) => {
+  const upstream = await rawUpstream([])
+  await upstream.close()
+  const error = await failureOf(send(upstream.url, method))
+  expect(fetchTransport.explain(error, method)).toMatchObject({ kind: 'unreachable', isUnsent: true })
+})
