@@ -129,6 +129,24 @@ describe("the operator's view of an outbox", () => {
     expect((await operations.list({ limit: 1 })).counts).toMatchObject({ parked: 1, committed: 252 })
   })
 
+  test('puts back many in their order and together, so that they share a sync of the disk', async () => {
+    const memory = createMemoryOutbox()
+    for (let i = 0; i < 150; i++) {
+      await commitOrder(memory, `many-${String(i).padStart(3, '0')}`, 'one subject')
+      await memory.park(`many-${String(i).padStart(3, '0')}`, 'returned', 1)
+    }
+    const asked: string[] = []
+    const { promise: aPageIsAsked, resolve } = Promise.withResolvers<void>()
+    const requeue = async (id: string, atMs: number) => {
+      if (asked.push(id) === 100) resolve()
+      await aPageIsAsked
+      return memory.requeue(id, atMs)
+    }
+    const operations = createOutboxOperations({ ...memory, requeue }, createVirtualClock(2))
+    expect(await operations.retryAll()).toEqual({ done: 150, refused: [] })
+    expect(asked).toEqual([...asked].sort())
+  })
+
   test('gives up what is parked or unknown, and nothing else', async () => {
     const { operations } = await scene()
     await operations.discard('returned')

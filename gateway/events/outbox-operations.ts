@@ -21,12 +21,16 @@ export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>
   async function retry(id: string): Promise<void> {
     const found = await find(id)
     const nowMs = clock.now()
-    if (found.state === 'parked') return asOperation(() => outbox.requeue(id, nowMs))
+    if (found.state === 'parked') return putBack(id)
     if (found.state === 'unknown' && found.draft.settlement) {
       const { attempts, reason = '' } = found
       return asOperation(() => outbox.postpone(id, { attempts, nextAtMs: nowMs, reason }))
     }
     throw new OperationRefused('wrong-state', `Cannot retry "${id}": ${WHY_NOT[found.state]}`)
+  }
+
+  function putBack(id: string): Promise<void> {
+    return asOperation(() => outbox.requeue(id, clock.now()))
   }
 
   return {
@@ -54,14 +58,12 @@ export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>
       let after: ListCursor | undefined
       for (;;) {
         const page = await outbox.list('parked', PAGE, after)
-        for (const { id } of page) {
-          try {
-            await retry(id)
-            done++
-          } catch (error) {
-            if (!(error instanceof OperationRefused)) throw error
-            refused.push({ id, reason: error.message })
-          }
+        // Asked for in their order and together, a page shares one sync of the disk.
+        const reasons = await Promise.all(page.map(({ id }) => putBack(id).then(() => undefined, reasonOf)))
+        for (const [i, { id }] of page.entries()) {
+          const reason = reasons[i]
+          if (reason === undefined) done++
+          else refused.push({ id, reason })
         }
         after = page.at(-1)
         if (!after || page.length < PAGE) return { done, refused }
@@ -94,6 +96,12 @@ async function asOperation(work: () => Promise<void>): Promise<void> {
     if (!(cause instanceof OutboxStateError)) throw cause
     throw new OperationRefused('wrong-state', cause.message, { cause })
   }
+}
+
+/** Why one of many was refused. What is no refusal ends them all. */
+function reasonOf(error: unknown): string {
+  if (error instanceof OperationRefused) return error.message
+  throw error
 }
 
 function toItem(found: OutboxEntry | Receipt, whole = false): OutboxItem {

@@ -106,7 +106,13 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     })
     const adminHost = plan.server.admin.host
     const adminListener = bind('server.admin.port', adminHost, options.adminPort ?? plan.server.admin.port, (port) =>
-      Bun.serve({ hostname: adminHost, port, reusePort: false, fetch: (request) => admin.fetch(request) }),
+      Bun.serve({
+        hostname: adminHost,
+        port,
+        reusePort: false,
+        idleTimeout: ADMIN_IDLE_SECONDS,
+        fetch: (request) => admin.fetch(request),
+      }),
     )
     cleanUps.push(() => adminListener.stop(true))
     const watcher = watchConfig(config, load, log, metrics, (next) => {
@@ -151,6 +157,9 @@ async function needRestart(): Promise<never> {
 
 /** Room above the configured limits, in bytes, so that a request a little too large gets a problem and not Bun's empty reply. */
 const HEAD_MARGIN = 16_384
+
+/** Bun would hang up after 10 s, on an operator who waits for thousands of entries to be put back, too. */
+const ADMIN_IDLE_SECONDS = 150
 
 function registryOf({ policies = [] }: StartOptions): ReadonlyMap<string, Policy> {
   return new Map([...builtInPolicies, ...policies].map((policy) => [policy.name, policy]))

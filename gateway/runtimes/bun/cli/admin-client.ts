@@ -7,12 +7,19 @@ export interface AdminClientOptions {
   readonly token: string | undefined
 }
 
-/** A replay of many letters takes as long as it takes; everything else is quick. */
+/** A replay of many letters takes as long as it takes; everything else is quick. The gateway hangs up later than this. */
 const PATIENCE_MS = 120_000
 const KINDS: Readonly<Record<number, OperationRefused['kind']>> = {
   404: 'not-found',
   409: 'wrong-state',
   503: 'unavailable',
+}
+
+function noAnswer(url: string, cause: unknown): string {
+  if (!(cause instanceof Error && cause.name === 'TimeoutError')) {
+    return `The gateway at ${url} does not answer: ${String(cause)}`
+  }
+  return `The gateway at ${url} has not answered within ${PATIENCE_MS / 1_000} s and goes on: list to see how far it has come, or do it again, which does no harm`
 }
 
 /** The operations of a running gateway, through its admin listener. */
@@ -26,7 +33,7 @@ export function createAdminClient({ url, token }: AdminClientOptions): Operation
       signal: AbortSignal.timeout(PATIENCE_MS),
       redirect: 'error',
     }).catch((cause: unknown) => {
-      throw new OperationRefused('unavailable', `The gateway at ${url} does not answer: ${String(cause)}`, { cause })
+      throw new OperationRefused('unavailable', noAnswer(url, cause), { cause })
     })
     const answer = (await response.json().catch(() => ({}))) as Answer & { readonly error?: string }
     if (response.ok) return answer

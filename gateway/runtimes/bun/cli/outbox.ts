@@ -106,12 +106,21 @@ export function retryEntries(
   return operate(outboxOf, flags, async ({ operations }) => {
     if (wanted === undefined) return reportTally(await operations.retryAll(), flags, 'put back')
     const entry = await operations.retry(wanted)
-    const next =
-      entry.state === 'committed' ? 'it is sent as soon as the broker takes it' : 'recovery asks the service again'
-    console.log(flags.json ? JSON.stringify(entry, null, 2) : `${entry.id} is ${entry.state}: ${next}`)
+    console.log(
+      flags.json ? JSON.stringify(entry, null, 2) : `${entry.id} is ${entry.state}: ${AFTERWARDS[entry.state]}`,
+    )
     return 0
   })
 }
+
+/** What becomes of an entry that was put back; it may have gone on by the time it is looked at. */
+const AFTERWARDS = {
+  committed: 'it is sent as soon as the broker takes it',
+  delivered: 'the broker has it',
+  unknown: 'recovery asks the service again',
+  parked: 'it could not be settled or sent: "outbox show ID" says why',
+  pending: 'its request is running',
+} as const
 
 /** `sluice outbox discard ID`. */
 export function discardEntry(id: string | undefined, flags: OperatorFlags): Promise<number> {
