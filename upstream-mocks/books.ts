@@ -89,7 +89,10 @@ export function checkBooks(folder: string, { settled }: BookOptions): Books {
 function readOnly(folder: string, service: string): Database {
   const file = join(folder, `${service}.db`)
   if (!existsSync(file)) throw new Error(`Cannot check the books: there is no ${file}`)
-  return new Database(file, { readonly: true, strict: true })
+  const database = new Database(file, { readonly: true, strict: true })
+  // A service that was killed repairs its file while it starts again.
+  database.run('PRAGMA busy_timeout = 5000')
+  return database
 }
 
 /** One read, so that it is one moment of a shop that runs. */

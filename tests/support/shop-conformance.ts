@@ -67,6 +67,7 @@ export function testShopProcesses(name: string, brokerUrl: () => string): void {
       const random = seededRandom(SEED)
       const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T
       await startAll()
+      shop.keepAlive()
       const poison: string[] = []
       for (let round = 1; round <= ROUNDS; round += 1) {
         const service = pick(SERVICES)
@@ -79,7 +80,6 @@ export function testShopProcesses(name: string, brokerUrl: () => string): void {
             1 + Math.floor(random() * 3),
             card,
           )
-          if (!shop.isAlive('orders')) await shop.start('orders')
           const event = orderPlaced(await placing)
           for (let copies = 1 + Math.floor(random() * 3); copies > 0; copies -= 1) await shop.publish(event)
           if (random() < 0.2) {
@@ -88,10 +88,8 @@ export function testShopProcesses(name: string, brokerUrl: () => string): void {
             await shop.publish({ ...event, id, data: { id: event.subject } })
           }
         }
-        const due = round * ORDERS_A_ROUND
-        const isOver = () => !shop.isAlive(service) || shop.books().confirmed + shop.books().cancelled === due
-        await until('all have ended, or somebody is dead', isOver)
-        if (!shop.isAlive(service)) await shop.start(service)
+        const ended = () => shop.books().confirmed + shop.books().cancelled
+        await until('all have ended, whoever died', () => ended() === round * ORDERS_A_ROUND)
       }
       await settled(shop, ROUNDS * ORDERS_A_ROUND)
       const books = shop.books(true)

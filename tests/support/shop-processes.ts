@@ -33,6 +33,8 @@ export interface ShopProcesses {
   /** SIGTERM, and the exit code. */
   stop(name: Name): Promise<number>
   isAlive(name: Name): boolean
+  /** From now on whoever dies by itself is started again, without a death ahead of it. */
+  keepAlive(): void
   /** Asks under one key until it is answered, whoever is killed meanwhile. */
   place(sku: string, quantity: number, card?: string): Promise<Order>
   publish(event: CloudEvent): Promise<void>
@@ -58,6 +60,8 @@ export async function prepareShop(brokerUrl: string): Promise<ShopProcesses> {
   await channel.confirmSelect()
   const running = new Map<Name, Running>()
   const letters = new Set<string>()
+  const revivals = new Map<Name, Promise<void>>()
+  let revives = false
 
   function find(name: Name): Running {
     const found = running.get(name)
@@ -71,42 +75,55 @@ export async function prepareShop(brokerUrl: string): Promise<ShopProcesses> {
   }
 
   async function end(name: Name, signal: 'SIGKILL' | 'SIGTERM'): Promise<number> {
+    await revivals.get(name)
     const { process } = find(name)
-    process.kill(signal)
     running.delete(name)
+    process.kill(signal)
     return process.exited
   }
 
+  function revive(name: Name, died: Running['process']): void {
+    if (!revives || running.get(name)?.process !== died) return
+    const reviving = start(name).finally(() => revivals.delete(name))
+    revivals.set(name, reviving)
+  }
+
+  async function start(name: Name, dieAt?: ServiceProcessSettings['dieAt']): Promise<void> {
+    const settings: ServiceProcessSettings = {
+      service: name,
+      data,
+      url: brokerUrl,
+      exchange,
+      queuePrefix,
+      ...FAST,
+      ...(dieAt && { dieAt }),
+    }
+    const process = Bun.spawn([globalThis.process.execPath, SCRIPT, JSON.stringify(settings)], {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'ignore',
+    })
+    const { value } = await process.stdout.getReader().read()
+    const port = Number(new TextDecoder().decode(value))
+    if (!port) throw new Error(`${name} did not start`)
+    running.set(name, { process, port })
+    const isConnected = async () => {
+      if (!isAlive(name)) return true
+      const metrics = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined)
+      return (await metrics?.text())?.includes(`consumer_connected{service="${name}"} 1`) ?? false
+    }
+    void process.exited.then(() => revive(name, process))
+    await until(`${name} takes events`, isConnected)
+  }
+
   return {
-    async start(name, dieAt) {
-      const settings: ServiceProcessSettings = {
-        service: name,
-        data,
-        url: brokerUrl,
-        exchange,
-        queuePrefix,
-        ...FAST,
-        ...(dieAt && { dieAt }),
-      }
-      const process = Bun.spawn([globalThis.process.execPath, SCRIPT, JSON.stringify(settings)], {
-        stdin: 'ignore',
-        stdout: 'pipe',
-        stderr: 'ignore',
-      })
-      const { value } = await process.stdout.getReader().read()
-      const port = Number(new TextDecoder().decode(value))
-      if (!port) throw new Error(`${name} did not start`)
-      running.set(name, { process, port })
-      const isConnected = async () => {
-        if (!isAlive(name)) return true
-        const metrics = await fetch(`http://127.0.0.1:${port}/metrics`).catch(() => undefined)
-        return (await metrics?.text())?.includes(`consumer_connected{service="${name}"} 1`) ?? false
-      }
-      await until(`${name} takes events`, isConnected)
-    },
+    start,
     kill: async (name) => void (await end(name, 'SIGKILL')),
     stop: (name) => end(name, 'SIGTERM'),
     isAlive,
+    keepAlive() {
+      revives = true
+    },
     async place(sku, quantity, card) {
       const body = JSON.stringify({ items: [{ sku, quantity }], ...(card ? { payment: { card } } : {}) })
       const headers = { 'x-user-id': 'alice', 'idempotency-key': crypto.randomUUID() }
@@ -134,6 +151,7 @@ export async function prepareShop(brokerUrl: string): Promise<ShopProcesses> {
       }
     },
     async close() {
+      revives = false
       for (const name of NAMES) if (running.has(name)) await end(name, 'SIGKILL')
       for (const queue of QUEUES) {
         for (const suffix of ['', ...FAST.delaysMs.map((ms) => `.retry-${ms}ms`)]) {

@@ -36,6 +36,8 @@ const TABLES = `
 
 /** A locked database is waited for in the background; this only rides out the shortest locks. */
 const BUSY_TIMEOUT_MS = 50
+/** After a crash whoever comes first repairs the file, and that may be a reader. */
+const OPEN_TIMEOUT_MS = 5_000
 
 /**
  * Opens a service's database, with the kit's tables beside the service's own. Every commit is on the disk before it
@@ -45,10 +47,11 @@ export function openDatabase(path: string): Database {
   try {
     if (path !== ':memory:') mkdirSync(dirname(resolve(path)), { recursive: true })
     const database = new Database(path, { create: true, strict: true })
-    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    database.run(`PRAGMA busy_timeout = ${OPEN_TIMEOUT_MS}`)
     database.run('PRAGMA journal_mode = WAL')
     database.run('PRAGMA synchronous = FULL')
     database.run(TABLES)
+    database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     return database
   } catch (cause) {
     throw new Error(`Cannot open the database ${resolve(path)}: ${reasonOf(cause)}`, { cause })
