@@ -61,6 +61,28 @@ export function testComingAndGoing(brokerUrl: () => string): void {
     await site.stop(second)
   }, 30_000)
 
+  test('has no more than 20 messages in hand, whatever waits', async () => {
+    let calls = 0
+    const full = await site.run({
+      retriesMs: [600_000],
+      apply: () => {
+        calls += 1
+        throw new Error('not yet')
+      },
+    })
+    for (let i = 0; i < 30; i += 1) await site.publish(note(`waiting-${i}`))
+    await until('it has all it takes', () => calls === 20)
+    await until('the rest stays', async () => (await site.depth(site.queue)) === 10)
+    expect(full.consumer.metrics.read('consumer_in_hand', { queue: site.queue })).toBe(20)
+    await site.stop(full)
+    const next = await site.run({ apply: () => [] })
+    await until(
+      'another takes all',
+      () => next.consumer.metrics.read('consumer_handled_total', { queue: site.queue }) === 30,
+    )
+    await site.stop(next)
+  })
+
   test('gives back at once what waits for a retry when it stops', async () => {
     let calls = 0
     const patient = await site.run({
