@@ -73,6 +73,8 @@ describe('The event bus, for commands', () => {
     expect(await bus.status('event-1')).toEqual({ state: 'published', atMs: 4_000, caller: 'alice' })
     clock.jump(RECEIPT_MS + 3_001)
     expect(await bus.status('event-1')).toBeUndefined()
+    await bus.accept(orderPlaced('event-1'), ADDRESS, FROM_ALICE)
+    expect(await bus.status('event-1')).toMatchObject({ state: 'accepted' })
   })
 
   test('knows nothing of what nobody sent, and says nothing of an intent', async () => {

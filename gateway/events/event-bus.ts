@@ -4,12 +4,12 @@ import type { EventBus, EventStatus, Intent, IntentDraft, StepHook } from '../co
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
 import {
+  isRemembered,
   type Outbox,
   OutboxClosedError,
   type OutboxEntry,
   OutboxFullError,
   OutboxStateError,
-  RECEIPT_MS,
   type Receipt,
 } from './outbox.ts'
 
@@ -72,7 +72,7 @@ export function createEventBus(parts: EventBusParts): EventBus {
 function toStatus(found: OutboxEntry | Receipt | undefined, nowMs: number): EventStatus | undefined {
   if (found?.state === 'delivered') {
     const { deliveredAtMs: atMs, caller } = found
-    return nowMs - atMs > RECEIPT_MS ? undefined : { state: 'published', atMs, ...withCaller(caller) }
+    return isRemembered(found, nowMs) ? { state: 'published', atMs, ...withCaller(caller) } : undefined
   }
   // An intent is no command that anybody was promised an answer about.
   if (!found?.event) return undefined

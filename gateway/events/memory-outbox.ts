@@ -2,6 +2,7 @@ import {
   addressKey,
   DEFAULT_OUTBOX_CAPACITY,
   type DueEvent,
+  isRemembered,
   type Outbox,
   OutboxClosedError,
   type OutboxEntry,
@@ -34,9 +35,10 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
     return entry
   }
 
-  const assertRoom = (id: string) => {
+  const assertRoom = (id: string, atMs: number) => {
     assertOpen()
-    if (entries.has(id) || receipts.get(id)) throw new OutboxStateError('note', id, 'new')
+    const receipt = receipts.get(id)
+    if (entries.has(id) || (receipt && isRemembered(receipt, atMs))) throw new OutboxStateError('note', id, 'new')
     if (entries.size >= capacity) throw new OutboxFullError(capacity)
   }
 
@@ -57,12 +59,12 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
 
   return {
     async intend(id, draft, atMs) {
-      assertRoom(id)
+      assertRoom(id, atMs)
       entries.set(id, { id, state: 'pending', draft, intendedAtMs: atMs, attempts: 0 })
     },
 
     async add({ id, ...due }, draft) {
-      assertRoom(id)
+      assertRoom(id, due.committedAtMs)
       makeDue({ id, state: 'pending', draft, intendedAtMs: due.committedAtMs, attempts: 0 }, due)
     },
 
@@ -200,6 +202,8 @@ function createReceipts() {
         if (receipts.size < RECEIPT_CAPACITY && receipt.deliveredAtMs - deliveredAtMs < RECEIPT_MS) break
         receipts.delete(id)
       }
+      // Behind the others, although there may have been an older one of its id.
+      receipts.delete(receipt.id)
       receipts.set(receipt.id, receipt)
     },
   }

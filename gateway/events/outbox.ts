@@ -82,7 +82,7 @@ export interface Outbox {
   intend(id: string, draft: IntentDraft, atMs: number): Promise<void>
   /**
    * Notes an event that is due without an intent before it. Rejects with `OutboxFullError` when there is no room, and
-   * with `OutboxStateError` when there is an entry or a receipt of this id.
+   * with `OutboxStateError` when there is an entry of this id, or a receipt that is remembered.
    */
   add(due: DueEvent, draft: IntentDraft): Promise<void>
   /**
@@ -146,6 +146,11 @@ export const DEFAULT_OUTBOX_CAPACITY = 100_000
 
 /** How long the receipt of a delivered entry is kept, in milliseconds. */
 export const RECEIPT_MS = 24 * 3_600_000
+
+/** Whether a receipt still says something: it may lie there longer, until later ones push it out. */
+export function isRemembered({ deliveredAtMs }: Pick<Receipt, 'deliveredAtMs'>, nowMs: number): boolean {
+  return nowMs - deliveredAtMs <= RECEIPT_MS
+}
 
 /** How many receipts are kept. */
 export const RECEIPT_CAPACITY = 100_000

@@ -4,6 +4,7 @@ import type { IntentDraft } from '../../core/events.ts'
 import {
   DEFAULT_OUTBOX_CAPACITY,
   type DueEvent,
+  isRemembered,
   type Outbox,
   OutboxClosedError,
   OutboxFullError,
@@ -57,7 +58,8 @@ export function openSqliteOutbox(options: SqliteOutboxOptions): Outbox {
   const nextSequence = () => statements.nextSequence.get()?.n ?? 0
 
   const note = (id: string, draft: string, atMs: number) => {
-    if (statements.receipt.get(id)) throw new OutboxStateError('note', id, 'new')
+    const receipt = statements.receipt.get(id)
+    if (receipt && isRemembered(toReceipt(receipt), atMs)) throw new OutboxStateError('note', id, 'new')
     if ((statements.size.get()?.n ?? 0) >= capacity) throw new OutboxFullError(capacity)
     if (statements.intend.run(id, draft, atMs, owner.id).changes === 0) throw new OutboxStateError('note', id, 'new')
   }

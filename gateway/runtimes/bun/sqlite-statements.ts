@@ -89,8 +89,7 @@ export function prepareStatements(database: Database) {
     ),
 
     keepReceipt: database.prepare<Pick<ReceiptRow, 'number'>, [id: string, atMs: number, caller: string | null]>(
-      `INSERT INTO receipts (id, delivered_at_ms, caller) VALUES (?, ?, ?)
-       ON CONFLICT (id) DO UPDATE SET delivered_at_ms = excluded.delivered_at_ms RETURNING number`,
+      'INSERT OR REPLACE INTO receipts (id, delivered_at_ms, caller) VALUES (?, ?, ?) RETURNING number',
     ),
     // Two of the oldest for each new one: what has expired goes faster than it comes.
     dropReceipts: database.prepare<null, [lastNumber: number, atMs: number]>(

@@ -50,6 +50,18 @@ export function testReceipts(outbox: () => Outbox): void {
       expect(await dueIds()).toEqual([])
     })
 
+    test('takes an event anew whose receipt says nothing any more, though no later one has pushed it out', async () => {
+      await add('a')
+      await outbox().delivered('a', 5_000)
+      await add('a', undefined, {}, 5_001 + RECEIPT_MS)
+      expect(await dueIds()).toEqual(['a'])
+      await outbox().delivered('a', 6_000 + RECEIPT_MS)
+      expect(await outbox().find('a')).toMatchObject({ state: 'delivered', deliveredAtMs: 6_000 + RECEIPT_MS })
+      await add('b')
+      await outbox().delivered('b', 6_001 + RECEIPT_MS)
+      expect(await outbox().find('a')).toMatchObject({ state: 'delivered' })
+    })
+
     test('lets go of receipts after a day', async () => {
       for (const id of ['a', 'b', 'c']) await add(id)
       await outbox().delivered('a', 0)
