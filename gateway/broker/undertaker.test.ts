@@ -53,6 +53,7 @@ describe('a dead letter that must arrive', () => {
     kill(source)
     await clock.advance(5 * RETRY_MS)
     expect([source.heldCount, broker.stats().memoryBytes > 0]).toEqual([2, true])
+    clock.jump(-3_600_000)
     const grave = queue('grave')
     await clock.advance(RETRY_MS)
     expect([source.heldCount, grave.readyCount]).toEqual([0, 2])

@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.ts'
-import { Alarm } from './alarm.ts'
 import { type DeathReason, deathsIn, isEndlessCircle, MOST_DEATHS, toDeadLetter } from './dead-letter.ts'
 import type { Entry, Message } from './message.ts'
 import type { Queue } from './queue.ts'
@@ -28,15 +27,14 @@ const TRY_AGAIN_MS = 1_000
 export class Undertaker {
   readonly #clock: Clock
   readonly #route: (message: Message) => Queue[]
-  readonly #again: Alarm
   readonly #due: Death[] = []
   #held: Death[] = []
+  #cancelAgain = () => {}
   #isBusy = false
 
   constructor({ clock, route }: UndertakerOptions) {
     this.#clock = clock
     this.#route = route
-    this.#again = new Alarm(clock, () => this.#tryHeld())
   }
 
   /** Dead letters are moved one after the other, never from within each other, so that a long chain costs no stack. */
@@ -56,7 +54,7 @@ export class Undertaker {
 
   /** Forgets what waits: the next broker finds it in its queue. */
   end(): void {
-    this.#again.set(undefined)
+    this.#cancelAgain()
   }
 
   /** Returns whether the message is done with: moved, or nobody is to have it. A dead letter is not stopped by limits on room. */
@@ -81,7 +79,7 @@ export class Undertaker {
   #hold(death: Death): void {
     death.queue.heldCount += 1
     this.#held.push(death)
-    if (this.#held.length === 1) this.#again.set(this.#clock.now() + TRY_AGAIN_MS)
+    if (this.#held.length === 1) this.#cancelAgain = this.#clock.after(TRY_AGAIN_MS, () => this.#tryHeld())
   }
 
   #tryHeld(): void {

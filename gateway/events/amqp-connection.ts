@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.ts'
 /** An open connection to an AMQP 0-9-1 broker. */
 export interface AmqpConnection {
   openChannel(): Promise<AMQPChannel>
-  /** When the broker last said anything, in milliseconds since the Unix epoch. */
+  /** When the broker last said anything, by the monotonic clock. */
   readonly heardAtMs: number
   /** Resolves with the reason when the connection has ended, however it did. */
   readonly ended: Promise<string>
@@ -37,7 +37,7 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
   const { clock, connectTimeoutMs } = options
   const client = new GuardedClient(withDefaults(options.url))
   const ended = Promise.withResolvers<string>()
-  let heardAtMs = clock.now()
+  let heardAtMs = clock.monotonic()
   let lastError: string | undefined
 
   const abandon = (reason: string) => {
@@ -54,7 +54,7 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
 
   const connecting = client.connect()
   const refused = client.guardReading(() => {
-    heardAtMs = clock.now()
+    heardAtMs = clock.monotonic()
   }, abandon)
   const cancel = clock.after(connectTimeoutMs, () => {
     refused.reject(new Error(`no connection within ${connectTimeoutMs} ms`))

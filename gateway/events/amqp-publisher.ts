@@ -78,10 +78,10 @@ export function createAmqpPublisher(options: AmqpPublisherOptions): Publisher {
 
   async function stayConnected(): Promise<void> {
     for (let failures = 0; !closing.signal.aborted; ) {
-      const startedAtMs = clock.now()
+      const startedAtMs = clock.monotonic()
       const reason = await connectOnce().catch((error: Error) => error.message)
       if (closing.signal.aborted) return
-      failures = clock.now() - startedAtMs < GOOD_CONNECTION_MS || state.name === 'away' ? failures + 1 : 1
+      failures = clock.monotonic() - startedAtMs < GOOD_CONNECTION_MS || state.name === 'away' ? failures + 1 : 1
       if (state.name !== 'away' || state.reason !== reason) log.warn('The broker is away', { broker, reason })
       become({ name: 'away', reason })
       await sleep(clock, backoffMs(RECONNECT, failures, random), closing.signal).catch(() => {})

@@ -115,7 +115,7 @@ export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
         return Promise.reject(new Error(`${MAX_UNCONFIRMED} messages wait for the broker's confirmation already`))
       }
       unconfirmed++
-      const sentAtMs = clock.now()
+      const sentAtMs = clock.monotonic()
       let isGivenUp = false
       const sending = send(message, address, () => !isGivenUp && mayStill()).finally(() => {
         unconfirmed--

@@ -18,10 +18,12 @@ export function testPublisher(name: string, brokerUrl: () => string): void {
     let channel: AMQPChannel
     let exchange: string
     let arrived: AMQPMessage[]
+    let setBackMs: number
 
     beforeEach(async () => {
       exchange = `test.${crypto.randomUUID()}`
       arrived = []
+      setBackMs = 0
       proxy = await startTcpProxy(Number(new URL(brokerUrl()).port || 5672), new URL(brokerUrl()).hostname)
       observer = await new AMQPClient(brokerUrl()).connect()
       channel = await observer.channel()
@@ -48,7 +50,8 @@ export function testPublisher(name: string, brokerUrl: () => string): void {
       url.hostname = '127.0.0.1'
       url.port = String(proxy.port)
       const timeouts = { connectTimeoutMs: 500, confirmTimeoutMs: 500 }
-      return createAmqpPublisher({ url: url.href, clock: realClock, random: () => 0, ...timeouts, ...telemetry })
+      const clock = { ...realClock, now: () => realClock.now() - setBackMs }
+      return createAmqpPublisher({ url: url.href, clock, random: () => 0, ...timeouts, ...telemetry })
     }
 
     const placed = (): EventAddress => ({ exchange, routingKey: 'order.placed' })
@@ -171,8 +174,12 @@ export function testPublisher(name: string, brokerUrl: () => string): void {
       await until('the event', () => arrivedIds().includes('event-1'))
     })
 
-    test('gives a silent broker up after the confirmation is overdue, and connects anew', async () => {
+    test.each([
+      { name: 'the confirmation is overdue', byMs: 0 },
+      { name: 'the confirmation is overdue, whatever became of the time of day', byMs: 3_600_000 },
+    ])('gives a silent broker up after $name, and connects anew', async ({ byMs }) => {
       expect(await outcomeOf(orderPlaced('event-0'), placed())).toBe('confirmed')
+      setBackMs = byMs
       proxy.hold()
       expect(await outcomeOf(orderPlaced('event-1'), placed())).toBe('the broker did not confirm within 500 ms')
       await until('the loss to be noticed', () => publisher.state.name === 'away')

@@ -17,13 +17,13 @@ export class Heartbeat {
 
   constructor(options: HeartbeatOptions) {
     this.#options = options
-    this.#heardAt = options.clock.now()
+    this.#heardAt = options.clock.monotonic()
     if (options.intervalMs > 0) this.#appoint()
   }
 
   /** Any octet from the other side counts. */
   heard(): void {
-    this.#heardAt = this.#options.clock.now()
+    this.#heardAt = this.#options.clock.monotonic()
   }
 
   stop(): void {
@@ -33,7 +33,7 @@ export class Heartbeat {
   #appoint(): void {
     const { clock, intervalMs, beat, silent } = this.#options
     this.#cancel = clock.after(intervalMs / 2, () => {
-      if (clock.now() - this.#heardAt >= intervalMs * 2) return silent()
+      if (clock.monotonic() - this.#heardAt >= intervalMs * 2) return silent()
       beat()
       this.#appoint()
     })
