@@ -14,7 +14,7 @@ import { answerMistakes } from './plan/answer-mistakes.ts'
 import { fieldMistakes } from './plan/field-mistakes.ts'
 import { graphMistakes } from './plan/graph.ts'
 import { partMistakes } from './plan/mistakes.ts'
-import { compileParts } from './plan/part.ts'
+import { compileParts, type Part } from './plan/part.ts'
 import { shapeMistakes } from './plan/shape-mistakes.ts'
 import { streamMistakes } from './plan/stream-mistakes.ts'
 import { type Composition, compose, type Plan } from './run/compose.ts'
@@ -50,7 +50,7 @@ export default definePolicy({
     }
     const plan: Plan = {
       parts,
-      first: parts.filter(({ inputs }) => inputs.length === 0).sort((a, b) => a.rank - b.rank),
+      first: parts.filter(isKnownAtOnce).sort((a, b) => a.rank - b.rank),
       concurrency: Math.min(settings.concurrency, openCalls),
       waitForOptionalMs: settings['wait-for-optional'],
       memory: new ReplyMemory(settings.memory),
@@ -75,6 +75,11 @@ export default definePolicy({
     }
   },
 })
+
+/** Whether a part needs no other, or its own condition may skip it before the others are there. */
+function isKnownAtOnce({ inputs, gates, when }: Part): boolean {
+  return inputs.length === 0 || (when !== undefined && gates.length === 0)
+}
 
 /** Most time kept back from the route's deadline, so that what came in time is still sent in time. */
 const RESERVE_MS = 100

@@ -219,6 +219,25 @@ describe('a part that falls back to a stale reply', () => {
     expect(await ask()).toEqual({ body: '{"a":{"call":0}}', status: 'fallback;error="status";status=503' })
   })
 
+  test('has it stand in also when what it reads came with the end of the time', async () => {
+    const parts = {
+      slow: { fallback: { x: 1 } },
+      b: { path: '/{parts.slow.body.x}', 'fallback-to': 'stale', fallback: 'none' },
+    }
+    let isSlow = false
+    const slow = () => (isSlow ? new Promise<Response>(() => {}) : Response.json({ x: 1 }))
+    const page = await openPage({ parts, settings: { timeout: '1s' }, answers: { slow, b: { y: 2 } } })
+    expect(await (await page.fetch()).text()).toBe('{"slow":{"x":1},"b":{"y":2}}')
+    isSlow = true
+    const answer = page.fetch()
+    await page.clock.advance(1_000)
+    const response = await answer
+    expect(response.headers.get('composition-status')).toBe(
+      'slow;fallback;error="timeout", b;fallback;stale;age=1;error="timeout"',
+    )
+    expect(page.urlsOf('b')).toHaveLength(1)
+  })
+
   test('is read by others with its status', async () => {
     const upstream = countingUpstream()
     const parts = { a: { 'fallback-to': 'stale' }, b: { path: '/{parts.a.body.call}' } }

@@ -179,6 +179,27 @@ describe('an aggregate that is decided', () => {
     expect(page.asked).toEqual(['a', 'running', 'reading', 'done'])
   })
 
+  test('says of a part that waited what it lacked, not that it was given up, when something else had failed before', async () => {
+    const page = await openPage({
+      parts: {
+        b: { path: '/{parts.running.body.x}/{parts.a.body.x}', when: { 'parts.gate.body.x': { exists: false } } },
+        running: {},
+        gate: {},
+        a: {},
+        c: { required: true },
+      },
+    })
+    const answer = page.fetch()
+    await page.clock.advance(0)
+    await page.answer('a', new Response(null, { status: 404 }))
+    await page.answer('c', new Response(null, { status: 500 }))
+    const { parts } = compositionOf(await answer)
+    expect([parts.running, parts.b]).toEqual([
+      { failed: true, error: 'cancelled' },
+      { failed: true, error: 'input' },
+    ])
+  })
+
   test('names the part that failed, not a required one that waited for it', async () => {
     const page = await openPage({
       parts: { b: { path: '/{parts.a.body.x}', required: true }, a: { required: true } },

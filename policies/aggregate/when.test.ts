@@ -157,4 +157,16 @@ describe('a part that reads a skipped one', () => {
     await page.answer('a', new Response(null, { status: 500 }))
     expect(compositionOf(await answer).parts.b).toEqual({ skipped: true })
   })
+
+  test('holds up nobody when its condition is known at once', async () => {
+    const parts = { a: {}, b: { when: { 'query.x': '1' }, path: '/{parts.a.body.x}', required: true }, c: {} }
+    const page = await openPage({ parts, settings: { 'wait-for-optional': '50ms' }, answers: { c: {} } })
+    const answer = page.fetch()
+    await page.clock.advance(50)
+    expect(compositionOf(await answer).parts).toEqual({
+      a: { failed: true, error: 'late' },
+      b: { skipped: true },
+      c: { ok: true },
+    })
+  })
 })

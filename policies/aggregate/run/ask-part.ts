@@ -30,7 +30,9 @@ export function askPart(part: Part, { scope, within, round, failure, done }: Ask
     if (outcome instanceof Promise) outcome.then(done).catch(round.crash)
     else done(outcome)
   }
-  const unasked = failure ?? givenUp(limits)
+  const over = givenUp(limits)
+  // A part that nobody needs is not asked. One whose time is up is not either, but a remembered reply may stand in.
+  const unasked = failure ?? (over?.reason === 'cancelled' ? over : undefined)
   if (unasked) finish(() => fallBack(part, unasked))
   else if (part.forEach) {
     const list = (asked: AskedEach) => finish((durationMs) => toListOutcome(part, asked, durationMs))

@@ -22,7 +22,7 @@ export interface Composition {
 export interface Plan {
   /** In the order of the file. */
   readonly parts: readonly Part[]
-  /** Those that wait for no other, in the order they are asked. */
+  /** Those that wait for no other, or may be skipped without; in the order they are asked. */
   readonly first: readonly Part[]
   /** Calls of one request at once. */
   readonly concurrency: number
@@ -119,7 +119,7 @@ class Run {
   #consider(part: Part): void {
     if (this.#isBegun[part.index] || !this.#areSettled(part.gates)) return
     const inputs = part.needs.flatMap((index) => this.#outcomes[index] ?? [])
-    const failed = inputs.find((outcome) => outcome.kind === 'failed')
+    const failed = firstFailed(inputs)
     const isExcluded = part.when !== undefined && !part.when(this.#scope)
     if (!isExcluded && !failed && inputs.length < part.needs.length) return
     this.#isBegun[part.index] = true
@@ -169,6 +169,12 @@ class Run {
   #after(delayMs: number, task: () => void): void {
     this.#appointments.push(this.#options.clock.after(delayMs, task))
   }
+}
+
+/** What was given up, was given up because something else had failed before. */
+function firstFailed(inputs: readonly Outcome[]): Failed | undefined {
+  const failed = inputs.filter((outcome) => outcome.kind === 'failed')
+  return failed.find(({ failure }) => failure.reason !== 'cancelled') ?? failed[0]
 }
 
 /** Not asked, because of a part it reads. */
