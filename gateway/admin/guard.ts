@@ -39,7 +39,7 @@ function browserRefusal({ headers }: Request): Refusal | undefined {
 
 function writeRefusal({ method, headers }: Request): Refusal | undefined {
   if (method === 'GET' || method === 'HEAD') return undefined
-  if (/^application\/json\b/i.test(headers.get('content-type') ?? '')) return undefined
+  if (/^application\/json *(?:;|$)/i.test(headers.get('content-type') ?? '')) return undefined
   return { status: 415, error: 'Send this with content-type: application/json' }
 }
 

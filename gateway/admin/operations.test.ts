@@ -150,6 +150,7 @@ describe('the admin listener refuses', () => {
     { name: 'a form with files', type: 'multipart/form-data; boundary=x' },
     { name: 'text that only looks like JSON', type: 'text/plain' },
     { name: 'a type that only begins like JSON', type: 'application/jsonp-like' },
+    { name: 'a sequence of JSON', type: 'application/json-seq' },
   ])('a write as $name', async ({ type }) => {
     const { write, done } = appWith()
     const statuses = await Promise.all(

@@ -1,6 +1,6 @@
-import { Database } from 'bun:sqlite'
-import { mkdirSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import type { Database } from 'bun:sqlite'
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Message } from '../../broker/message.ts'
 import { restoreQueueSettings } from '../../broker/queue-settings.ts'
 import type { BrokerStorage, StoredBroker, StoredEntry } from '../../broker/storage.ts'
@@ -8,6 +8,7 @@ import type { Clock } from '../../core/clock.ts'
 import { BrokerJournal } from './broker-journal.ts'
 import { prepareBrokerDatabase } from './broker-schema.ts'
 import { type BrokerStatements, prepareBrokerStatements } from './broker-statements.ts'
+import { openDatabaseFile } from './sqlite-open.ts'
 
 export interface BrokerFileOptions {
   /** File of the database; its directory is made when missing. */
@@ -125,8 +126,7 @@ function readMessage(statements: BrokerStatements, position: number): Message {
 function openDatabase(path: string): Database {
   let database: Database | undefined
   try {
-    mkdirSync(dirname(resolve(path)), { recursive: true })
-    database = new Database(path, { create: true, strict: true })
+    database = openDatabaseFile(path)
     prepareBrokerDatabase(database)
     return database
   } catch (cause) {

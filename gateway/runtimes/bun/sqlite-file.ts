@@ -1,6 +1,6 @@
-import { Database } from 'bun:sqlite'
-import { mkdirSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import type { Database } from 'bun:sqlite'
+import { resolve } from 'node:path'
+import { openDatabaseFile } from './sqlite-open.ts'
 import { migrate } from './sqlite-schema.ts'
 
 /** How long the start waits for another process that has just opened or closed the same file, in milliseconds. */
@@ -13,8 +13,7 @@ const OPENING_PATIENCE_MS = 2_000
 export function openOutboxFile<Parts>(path: string, begin: (database: Database) => Parts): Parts {
   let database: Database | undefined
   try {
-    mkdirSync(dirname(resolve(path)), { recursive: true })
-    database = new Database(path, { create: true, strict: true })
+    database = openDatabaseFile(path)
     database.run(`PRAGMA busy_timeout = ${OPENING_PATIENCE_MS}`)
     migrate(database)
     assertSound(database)

@@ -1,12 +1,12 @@
-import { Database } from 'bun:sqlite'
-import { mkdirSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import type { Database } from 'bun:sqlite'
+import { resolve } from 'node:path'
 import type { Clock } from '../../core/clock.ts'
 import { type Store, StoreUnavailable, type Term } from '../../core/store.ts'
 import { answerWithin } from '../../services/store/answer-within.ts'
 import { DEFAULT_ROOM, ENTRY_BYTES, type Load, lackOfRoom, minus, NO_LOAD, plus } from '../../services/store/room.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { retryWhileBusy } from './sqlite-busy.ts'
+import { openDatabaseFile } from './sqlite-open.ts'
 import { prepareStoreFile } from './sqlite-store-schema.ts'
 
 export interface SqliteStoreOptions {
@@ -147,8 +147,7 @@ function refuse(lack: string | undefined): void {
 function openDatabase(path: string): Database {
   let database: Database | undefined
   try {
-    mkdirSync(dirname(resolve(path)), { recursive: true })
-    database = new Database(path, { create: true, strict: true })
+    database = openDatabaseFile(path)
     prepareStoreFile(database)
     return database
   } catch (cause) {
