@@ -3,6 +3,7 @@ import {
   DEFAULT_OUTBOX_CAPACITY,
   type DueEvent,
   isRemembered,
+  LONGEST_POSTPONEMENT_MS,
   type Outbox,
   OutboxClosedError,
   type OutboxEntry,
@@ -112,7 +113,9 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
 
     async unsettled(limit, nowMs) {
       assertOpen()
-      return oldestFirst(entries, 'unknown', ({ nextAtMs = 0 }) => nextAtMs <= nowMs).slice(0, limit)
+      const latestMs = nowMs + LONGEST_POSTPONEMENT_MS
+      const mayBeTried = ({ nextAtMs = 0 }: OutboxEntry) => nextAtMs <= nowMs || nextAtMs > latestMs
+      return oldestFirst(entries, 'unknown', mayBeTried).slice(0, limit)
     },
 
     async postpone(id, attempt) {

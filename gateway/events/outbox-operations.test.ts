@@ -45,7 +45,7 @@ async function scene() {
   await outbox.park('lost', 'there is no way to settle it', 600)
   await outbox.intend('settling', SETTLED_BY_REPLAY, 3)
   await outbox.markUnknown('settling', 'timeout')
-  await outbox.postpone('settling', { attempts: 4, nextAtMs: 9_999_999, reason: 'still away' })
+  await outbox.postpone('settling', { attempts: 4, nextAtMs: 1_299_999, reason: 'still away' })
   await outbox.intend('hopeless', DRAFT, 4)
   await outbox.markUnknown('hopeless', 'timeout')
   return { outbox, operations: createOutboxOperations(outbox, clock) }
@@ -95,7 +95,7 @@ describe("the operator's view of an outbox", () => {
       reason: 'still away',
       attempts: 4,
       intendedAtMs: 3,
-      nextAtMs: 9_999_999,
+      nextAtMs: 1_299_999,
       settlement: { mode: 'replay', upstream: 'orders' },
     })
     expect(shown[3]?.event).toMatchObject({ type: 'order.placed', subject: 'b', data: expect.anything() })

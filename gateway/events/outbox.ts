@@ -107,7 +107,10 @@ export interface Outbox {
    * ones push it out; receipts take up no room. Says nothing if the entry was gone already.
    */
   delivered(id: string, atMs: number): Promise<void>
-  /** Up to `limit` unknown entries that recovery may try by `nowMs`, oldest intent first. */
+  /**
+   * Up to `limit` unknown entries that recovery may try by `nowMs`, oldest intent first. One that would have to wait
+   * longer than `LONGEST_POSTPONEMENT_MS` from then was postponed before the clock was set back, and may be tried too.
+   */
   unsettled(limit: number, nowMs: number): Promise<readonly OutboxEntry[]>
   /** From `unknown`: it was tried and is still not known. */
   postpone(id: string, attempt: PostponedAttempt): Promise<void>
@@ -154,6 +157,9 @@ export function isRemembered({ deliveredAtMs }: Pick<Receipt, 'deliveredAtMs'>, 
 
 /** How many receipts are kept. */
 export const RECEIPT_CAPACITY = 100_000
+
+/** How far ahead an entry may be postponed, in milliseconds. */
+export const LONGEST_POSTPONEMENT_MS = 300_000
 
 /** Why an intent was left without an outcome when its gateway ended. */
 export const LEFT_WITHOUT_OUTCOME = 'the gateway ended before the outcome was known'

@@ -1,4 +1,4 @@
-import type { OutboxEntry } from './outbox.ts'
+import { LONGEST_POSTPONEMENT_MS, type OutboxEntry } from './outbox.ts'
 import type { Unsettled } from './settle-attempt.ts'
 
 /** How long ago the request was made, or an operator put it back, in milliseconds. */
@@ -24,7 +24,7 @@ export function whenNext(
   waitMs: number,
 ): number | undefined {
   const leftMs = withinMs - ageMs(entry, nowMs) - LAST_TRY_MS
-  return leftMs <= 0 ? undefined : Math.round(nowMs + Math.min(waitMs, leftMs))
+  return leftMs <= 0 ? undefined : Math.round(nowMs + Math.min(waitMs, leftMs, LONGEST_POSTPONEMENT_MS))
 }
 
 /** Why an entry is parked whose time is up. */

@@ -138,6 +138,16 @@ describe('the settler, by replay', () => {
     expect(bench.telemetry.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
   })
 
+  test('asks on when the clock is set back by a day in between', async () => {
+    let calls = 0
+    bench = createSettlerBench(() => (++calls === 1 ? fails('upstream-unreachable')() : placed()()))
+    await bench.leaveUnknown('a')
+    await bench.clock.advance(1_000)
+    bench.clock.jump(-1_440 * MINUTE)
+    await bench.clock.advance(5_000)
+    expect(await bench.stateOf('a')).toMatchObject({ state: 'committed' })
+  })
+
   test('never asks later than the bound allows: the upstream may have forgotten the key', async () => {
     bench = createSettlerBench(placed())
     await bench.leaveUnknown('a')

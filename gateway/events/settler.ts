@@ -5,7 +5,13 @@ import type { CloudEvent } from '../core/events.ts'
 import type { AskUpstream } from '../core/own-request.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
-import { type Outbox, OutboxClosedError, type OutboxEntry, OutboxStateError } from './outbox.ts'
+import {
+  LONGEST_POSTPONEMENT_MS,
+  type Outbox,
+  OutboxClosedError,
+  type OutboxEntry,
+  OutboxStateError,
+} from './outbox.ts'
 import { attemptToSettle, type Finding, type Unsettled } from './settle-attempt.ts'
 import { ageMs, isTooLate, leftToOperator, tooLate, whenNext } from './settle-bound.ts'
 import { createUpstreamPauses } from './upstream-pauses.ts'
@@ -84,8 +90,8 @@ export function createSettler(parts: SettlerParts): Settler {
     const unsettled: Unsettled = { entry, settlement }
     const nowMs = clock.now()
     if (isTooLate(unsettled, nowMs)) return park(entry, tooLate(unsettled, nowMs))
-    const pausedUntilMs = pauses.until(settlement.upstream, nowMs)
-    if (pausedUntilMs !== undefined) return wait(unsettled, pausedUntilMs)
+    const pausedForMs = pauses.left(settlement.upstream, clock.monotonic())
+    if (pausedForMs !== undefined) return wait(unsettled, pausedForMs)
     const finding = await attemptToSettle(unsettled, signal, parts)
     notePauses(settlement.upstream, finding)
     await conclude(unsettled, finding)
@@ -93,7 +99,7 @@ export function createSettler(parts: SettlerParts): Settler {
 
   function notePauses(upstream: string, finding: Finding): void {
     if (finding.kind !== 'again' || !finding.isUpstreamAway) pauses.answered(upstream)
-    else pauses.failed(upstream, clock.now(), finding.afterMs)
+    else pauses.failed(upstream, clock.monotonic(), finding.afterMs)
   }
 
   async function conclude(unsettled: Unsettled, finding: Finding): Promise<void> {
@@ -160,9 +166,10 @@ export function createSettler(parts: SettlerParts): Settler {
   }
 
   /** Not asked at all: that is no attempt. */
-  async function wait({ entry }: Unsettled, untilMs: number): Promise<void> {
+  async function wait({ entry }: Unsettled, forMs: number): Promise<void> {
     const { id, attempts, reason = 'the upstream does not answer' } = entry
-    await outbox.postpone(id, { attempts, nextAtMs: Math.round(untilMs + random() * SWEEP_MS), reason })
+    const waitMs = Math.min(forMs + random() * SWEEP_MS, LONGEST_POSTPONEMENT_MS)
+    await outbox.postpone(id, { attempts, nextAtMs: Math.round(clock.now() + waitMs), reason })
   }
 
   /** An operator, or the request itself, was faster; or the outbox cannot be written, and the next look finds it again. */

@@ -1,9 +1,9 @@
 import { type Backoff, backoffMs } from './backoff.ts'
 
-/** Upstreams that are left alone for a while, because they failed. */
+/** Upstreams that are left alone for a while, because they failed. `nowMs` is a reading of the monotonic clock. */
 export interface UpstreamPauses {
-  /** Until when, in milliseconds since the Unix epoch; `undefined` when it may be asked. */
-  until(upstream: string, nowMs: number): number | undefined
+  /** For how much longer, in milliseconds; `undefined` when it may be asked. */
+  left(upstream: string, nowMs: number): number | undefined
   /** It failed: longer each time, at least `afterMs`. */
   failed(upstream: string, nowMs: number, afterMs?: number): void
   answered(upstream: string): void
@@ -14,9 +14,9 @@ const PAUSE: Backoff = { baseMs: 1_000, maxMs: 30_000 }
 export function createUpstreamPauses(random: () => number): UpstreamPauses {
   const pauses = new Map<string, { readonly failures: number; readonly untilMs: number }>()
   return {
-    until(upstream, nowMs) {
-      const untilMs = pauses.get(upstream)?.untilMs ?? 0
-      return untilMs > nowMs ? untilMs : undefined
+    left(upstream, nowMs) {
+      const leftMs = (pauses.get(upstream)?.untilMs ?? 0) - nowMs
+      return leftMs > 0 ? leftMs : undefined
     },
     failed(upstream, nowMs, afterMs = 0) {
       const known = pauses.get(upstream)

@@ -5,6 +5,7 @@ import {
   DEFAULT_OUTBOX_CAPACITY,
   type DueEvent,
   isRemembered,
+  LONGEST_POSTPONEMENT_MS,
   type Outbox,
   OutboxClosedError,
   OutboxFullError,
@@ -140,7 +141,7 @@ export function openSqliteOutbox(options: SqliteOutboxOptions): Outbox {
     },
 
     async unsettled(limit, nowMs) {
-      return await read(() => statements.unsettled.all(nowMs, limit).map(toEntry))
+      return await read(() => statements.unsettled.all(nowMs, nowMs + LONGEST_POSTPONEMENT_MS, limit).map(toEntry))
     },
 
     async postpone(id, { attempts, nextAtMs, reason }) {

@@ -75,8 +75,8 @@ export function prepareStatements(database: Database) {
       `SELECT * FROM entries WHERE head = 1 AND address = ? AND id NOT IN (SELECT value FROM json_each(?))
        ORDER BY sequence LIMIT ?`,
     ),
-    unsettled: database.prepare<EntryRow, [nowMs: number, limit: number]>(
-      `SELECT * FROM entries WHERE state = 'unknown' AND coalesce(next_at_ms, 0) <= ?
+    unsettled: database.prepare<EntryRow, [nowMs: number, latestMs: number, limit: number]>(
+      `SELECT * FROM entries WHERE state = 'unknown' AND (coalesce(next_at_ms, 0) <= ? OR next_at_ms > ?)
        ORDER BY intended_at_ms, id LIMIT ?`,
     ),
     find: database.prepare<EntryRow, [id: string]>('SELECT * FROM entries WHERE id = ?'),

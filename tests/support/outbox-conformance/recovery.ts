@@ -49,6 +49,13 @@ export function testRecovery(outbox: () => Outbox): void {
       expect(await outbox().find('a')).toMatchObject({ attempts: 2, nextAtMs: 5_000, reason: 'status 503' })
     })
 
+    test('offers an intent that was postponed before the clock was set back', async () => {
+      await leaveUnknown('a', 90_000_000)
+      await outbox().postpone('a', { attempts: 1, nextAtMs: 90_001_000, reason: 'status 503' })
+      expect(await unsettled(90_000_500)).toEqual([])
+      expect(await unsettled(3_600_000)).toEqual(['a'])
+    })
+
     test('puts a parked intent back for recovery to try at once, with its bound begun anew', async () => {
       await leaveUnknown('a', 1_000, { settlement: SETTLEMENT })
       await outbox().postpone('a', { attempts: 9, nextAtMs: 900_000, reason: 'status 503' })
