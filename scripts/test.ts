@@ -29,6 +29,7 @@ const SUITES: readonly Step[] = [
   { name: 'Bun', command: ['bun', 'test', '--timeout', '30000'], count: countBun },
   { name: 'Node', command: ['vitest', 'run', '--project', 'node'], count: countVitest },
   { name: 'workerd', command: ['vitest', 'run', '--project', 'workerd'], count: countVitest },
+  { name: 'faults', command: ['bun', 'tests/faults/main.ts', '--bounded'], count: countFaults },
 ]
 
 function countBun(output: string): Tally {
@@ -40,6 +41,11 @@ function countVitest(output: string): Tally {
   const line = /^\s*Tests\s+(.*)$/m.exec(output)?.[1] ?? ''
   const read = (word: string) => Number(new RegExp(`(\\d+) ${word}`).exec(line)?.[1] ?? 0)
   return { passed: read('passed'), failed: read('failed'), skipped: read('skipped') }
+}
+
+function countFaults(output: string): Tally {
+  const [, passed, failed, skipped] = /^(\d+) passed, (\d+) failed, (\d+) left out/m.exec(output) ?? []
+  return { passed: Number(passed ?? 0), failed: Number(failed ?? 0), skipped: Number(skipped ?? 0) }
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal colours

@@ -1,0 +1,170 @@
+import { CONSUMERS } from './names.ts'
+import type { BadAnswer } from './orders-front.ts'
+import type { Part } from './part.ts'
+import type { PlannedFault } from './plan.ts'
+import { relayHolder } from './relay-holder.ts'
+import { type Scene, SPEED } from './scene.ts'
+
+/** Brings a fault about and mends it again; resolves once it is mended. */
+type Doing = (scene: Scene, fault: PlannedFault) => Promise<void>
+
+const DAY_MS = 86_400_000
+/** Confirmations are waited for 5 s of the gateway's time. */
+const BEYOND_CONFIRM_TIMEOUT_MS = 5_000 / SPEED + 200
+/** Longer than a relay may be silent before another takes over; see the lease of the outbox. */
+const BEYOND_LEASE_MS = 1_500
+const SLOW_BYTES_PER_SECOND = 10_000
+const READY_WITHIN_MS = 20_000
+
+/** How each fault is done that is not planned into a process from its start. */
+const DOINGS: Readonly<Record<string, Doing>> = {
+  async 'gateway-killed'({ gateways }, { draw }) {
+    choose(gateways, draw).signal('SIGKILL')
+  },
+
+  async 'gateway-stopped'({ gateways }, { draw }) {
+    choose(gateways, draw).signal('SIGTERM')
+  },
+
+  async 'relay-killed'(scene) {
+    relayHolder(scene).signal('SIGKILL')
+  },
+
+  async 'relay-frozen'(scene) {
+    const holder = relayHolder(scene)
+    holder.signal('SIGSTOP')
+    await Bun.sleep(BEYOND_LEASE_MS)
+    holder.signal('SIGCONT')
+  },
+
+  async 'clock-forward'({ gateways }, { draw }) {
+    for (const gateway of gateways) gateway.tell({ kind: 'jump', byMs: draw * 2 * DAY_MS })
+  },
+
+  async 'clock-back'({ gateways }, { draw }) {
+    for (const gateway of gateways) gateway.tell({ kind: 'jump', byMs: -draw * 2 * DAY_MS })
+  },
+
+  async 'outbox-disk-full'({ disk }, { lastsMs }) {
+    disk?.fill()
+    await Bun.sleep(lastsMs)
+    disk?.empty()
+  },
+
+  async 'broker-killed'({ broker }, { lastsMs }) {
+    await broker.kill()
+    await Bun.sleep(lastsMs)
+    await broker.start()
+  },
+
+  async 'broker-alarm'({ broker }, { lastsMs }) {
+    await broker.alarm(true)
+    await Bun.sleep(lastsMs)
+    await broker.alarm(false)
+  },
+
+  async 'line-cut'({ gatewayLine }, { lastsMs, draw }) {
+    gatewayLine?.cutAfter(Math.floor(draw * 2_000))
+    await Bun.sleep(lastsMs)
+    gatewayLine?.resume()
+  },
+
+  async 'line-silent'({ gatewayLine }, { lastsMs }) {
+    gatewayLine?.hold()
+    await Bun.sleep(BEYOND_CONFIRM_TIMEOUT_MS + lastsMs)
+    gatewayLine?.resume()
+  },
+
+  async 'confirms-late'({ gatewayLine }, { lastsMs }) {
+    gatewayLine?.holdReplies()
+    await Bun.sleep(BEYOND_CONFIRM_TIMEOUT_MS + lastsMs)
+    gatewayLine?.resume()
+  },
+
+  async 'line-slow'({ gatewayLine }, { lastsMs }) {
+    gatewayLine?.slow(SLOW_BYTES_PER_SECOND)
+    await Bun.sleep(2 * lastsMs)
+    gatewayLine?.resume()
+  },
+
+  /**
+   * What the broker has confirmed and somebody deletes is gone, whatever a gateway does; so the messages are taken out
+   * before. What is published meanwhile comes back, and has to arrive later.
+   */
+  async 'queues-deleted'(scene, { lastsMs }) {
+    const { operator, names, gatewayLine } = scene
+    const takers = [scene.consumers.inventory, scene.consumers.ledger]
+    await Promise.all(takers.map(pause))
+    for (const queue of names.orderPlaced) await operator.unbind(queue, names.exchange, 'order.placed')
+    const rescued = await Promise.all(names.orderPlaced.map((queue) => operator.drain(queue)))
+    for (const queue of names.orderPlaced) await operator.deleteQueue(queue)
+    await Bun.sleep(lastsMs)
+    await bindAgain(scene, takers)
+    for (const [index, queue] of names.orderPlaced.entries()) await operator.putBack(queue, rescued[index] ?? [])
+    gatewayLine?.resume()
+  },
+
+  async 'exchange-deleted'(scene, { lastsMs }) {
+    const everyone = Object.values(scene.consumers)
+    await Promise.all(everyone.map(pause))
+    await scene.operator.deleteExchange(scene.names.exchange)
+    await Bun.sleep(lastsMs)
+    await bindAgain(scene, everyone)
+    scene.gatewayLine?.resume()
+  },
+
+  async 'consumer-killed'(scene, { draw }) {
+    scene.consumers[choose(CONSUMERS, draw)].signal('SIGKILL')
+  },
+
+  async 'consumer-cut'({ consumerLine }, { lastsMs, draw }) {
+    consumerLine.cutAfter(Math.floor(draw * 2_000))
+    await Bun.sleep(lastsMs)
+    consumerLine.resume()
+  },
+
+  'orders-late': spoilAnswers('late'),
+  'orders-error': spoilAnswers('error'),
+  'orders-reset': spoilAnswers('reset'),
+
+  async 'orders-killed'({ consumers }) {
+    consumers.orders.signal('SIGKILL')
+  },
+}
+
+/** Brings it about, and notes that it has come. Does nothing for a fault that was planned into a process. */
+export async function bringAbout(scene: Scene, fault: PlannedFault): Promise<void> {
+  const doing = DOINGS[fault.name]
+  if (!doing) return
+  await doing(scene, fault)
+  scene.fired.add(fault.name)
+}
+
+function spoilAnswers(how: BadAnswer): Doing {
+  return async ({ front }, { count }) => {
+    const before = front.spoiled
+    front.spoil(how, count)
+    const until = performance.now() + 2_000
+    while (front.spoiled === before && performance.now() < until) await Bun.sleep(10)
+  }
+}
+
+/** Lets it finish what it has in hand, and keeps it away. */
+async function pause(part: Part): Promise<void> {
+  part.hold()
+  part.signal('SIGTERM')
+  while (part.facts) await Bun.sleep(10)
+}
+
+/** One queue that is bound before another would swallow what belongs to both, so nothing is published meanwhile. */
+async function bindAgain({ gatewayLine }: Scene, parts: readonly Part[]): Promise<void> {
+  gatewayLine?.cut()
+  for (const part of parts) part.release()
+  await Promise.all(parts.map((part) => part.ready(READY_WITHIN_MS)))
+}
+
+function choose<Item>(items: readonly Item[], draw: number): Item {
+  const item = items[Math.floor(draw * items.length)]
+  if (item === undefined) throw new RangeError('Cannot choose one of nothing')
+  return item
+}

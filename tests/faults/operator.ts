@@ -1,0 +1,91 @@
+import { type AMQPChannel, AMQPClient, type AMQPMessage } from '@cloudamqp/amqp-client'
+
+/** What a person with rights on the broker can do. Each call has a connection of its own, since brokers are killed here. */
+export interface BrokerOperator {
+  /** Declares a durable queue that sees every event of the exchange, which is declared too. */
+  observe(queue: string, exchange: string): Promise<void>
+  /** Takes all messages out of a queue; nothing when there is no such queue. */
+  drain(queue: string): Promise<readonly AMQPMessage[]>
+  /** Messages ready in each queue; a queue that is not there has none. */
+  depths(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
+  unbind(queue: string, exchange: string, routingKey: string): Promise<void>
+  deleteQueue(queue: string): Promise<void>
+  deleteExchange(exchange: string): Promise<void>
+  /** Puts messages into a queue as they were. */
+  putBack(queue: string, messages: readonly AMQPMessage[]): Promise<void>
+}
+
+const CONNECT_TRIES = 100
+
+/** An operator of the broker at this URL. */
+export function createBrokerOperator(url: string): BrokerOperator {
+  async function using<Result>(use: (channel: AMQPChannel) => Promise<Result>): Promise<Result> {
+    const client = await connect(url)
+    try {
+      return await use(await client.channel())
+    } finally {
+      await client.close().catch(() => {})
+    }
+  }
+
+  return {
+    observe: (queue, exchange) =>
+      using(async (channel) => {
+        await channel.exchangeDeclare(exchange, 'topic', { durable: true })
+        await channel.queueDeclare(queue, { durable: true, autoDelete: false, exclusive: false })
+        await channel.queueBind(queue, exchange, '#')
+      }),
+    drain: (queue) =>
+      using(async (channel) => {
+        const messages: AMQPMessage[] = []
+        for (;;) {
+          const message = await channel.basicGet(queue, { noAck: true })
+          if (!message) return messages
+          messages.push(message)
+        }
+      }).catch((error) => {
+        if (isMissing(error)) return []
+        throw error
+      }),
+    async depths(queues) {
+      const depths = new Map<string, number>()
+      for (const queue of queues) {
+        // A queue that is missing closes the channel, so each gets one of its own.
+        const asking = using((channel) => channel.queueDeclare(queue, { passive: true }))
+        const { messageCount } = await asking.catch((error) => {
+          if (isMissing(error)) return { messageCount: 0 }
+          throw error
+        })
+        depths.set(queue, messageCount)
+      }
+      return depths
+    },
+    unbind: (queue, exchange, routingKey) =>
+      using(async (channel) => void (await channel.queueUnbind(queue, exchange, routingKey))),
+    deleteQueue: (queue) => using(async (channel) => void (await channel.queueDelete(queue))),
+    deleteExchange: (exchange) => using(async (channel) => void (await channel.exchangeDelete(exchange))),
+    putBack: (queue, messages) =>
+      using(async (channel) => {
+        await channel.confirmSelect()
+        for (const { properties, body } of messages) await channel.basicPublish('', queue, body, properties, true)
+      }),
+  }
+}
+
+async function connect(url: string): Promise<AMQPClient> {
+  for (let tries = 1; ; tries++) {
+    const client = new AMQPClient(url)
+    client.onerror = () => {}
+    try {
+      await client.connect()
+      return client
+    } catch (error) {
+      if (tries === CONNECT_TRIES) throw error
+      await Bun.sleep(100)
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && /NOT_FOUND|\(404\)|404/.test(error.message)
+}
