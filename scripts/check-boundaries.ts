@@ -73,7 +73,15 @@ const AREAS: readonly Area[] = [
   },
   {
     files: /^policies\/aggregate\//,
-    allows: ['gateway/core/', 'gateway/config/fields.ts', 'policies/aggregate/', 'zod', 'lru-cache', 'fast-xml-parser'],
+    allows: [
+      'gateway/core/',
+      'gateway/config/fields.ts',
+      'policies/aggregate/',
+      'zod',
+      'lru-cache',
+      'fast-xml-parser',
+      'jsonata',
+    ],
     because: 'policies never import each other, nor the parts of the gateway they run in: they receive services',
   },
   {

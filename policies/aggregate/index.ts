@@ -40,11 +40,11 @@ export default definePolicy({
   ],
 
   create(settings, { clock, log, metrics, openCalls, upstreams }, { path: mount }) {
-    const parts = compileParts(settings, upstreams)
+    const parts = compileParts(settings, { upstreams, clock })
     const layout = compileLayout(settings)
     const settleConflicts = compileConflicts(layout, parts)
     const answering: Answering = {
-      write: compileWrite(settings, layout),
+      write: compileWrite(settings, layout, clock),
       fields: compileFields(settings),
       tags: settings.etag,
     }

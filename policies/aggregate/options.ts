@@ -6,6 +6,7 @@ import { format, mediaType } from './plan/format.ts'
 import { jsonTemplate } from './plan/json-template.ts'
 import { statuses } from './plan/success.ts'
 import { condition } from './plan/when.ts'
+import { expression, GIVEN } from './shape/expression.ts'
 import { fixedMembers, partShape } from './shape/options.ts'
 
 /** Letters first, so that a name is a token of structured fields and never an array index, which would change the order. */
@@ -132,6 +133,9 @@ export const options = z.strictObject({
   body: jsonTemplate
     .optional()
     .describe('The whole answer as a template, in place of one key per part; also reads {composition.complete}'),
+  transform: expression(GIVEN)
+    .optional()
+    .describe('JSONata expression that makes the whole answer of the document; also reads $parts and $composition'),
   parts: z
     .record(partName, part)
     .refine((parts) => Object.keys(parts).length > 0, { error: 'expected at least one part' })

@@ -7,13 +7,13 @@ export function answerMistakes(settings: AggregateOptions): OptionMistake[] {
   return [...bodyMistakes(settings), ...hiddenMistakes(settings), ...conflictMistakes(settings)]
 }
 
-const OF_THE_LAYOUT = ['take', 'pick', 'omit', 'rename', 'spread', 'group', 'hidden'] as const
+const OF_THE_LAYOUT = ['take', 'pick', 'omit', 'rename', 'transform', 'spread', 'group', 'hidden'] as const
 
 function isUsed(part: PartOptions, key: (typeof OF_THE_LAYOUT)[number]): boolean {
   return part[key] !== undefined && part[key] !== false
 }
 
-function bodyMistakes({ body, parts, static: fixed }: AggregateOptions): OptionMistake[] {
+function bodyMistakes({ body, transform, parts, static: fixed }: AggregateOptions): OptionMistake[] {
   if (body === undefined) return []
   const message = 'is never used: "body" is the whole answer; read what you need of the part there'
   const layout = Object.entries(parts).flatMap(([name, part]) =>
@@ -22,6 +22,7 @@ function bodyMistakes({ body, parts, static: fixed }: AggregateOptions): OptionM
   const hasFixed = Object.values(fixed).some((members) => Object.keys(members).length > 0)
   return [
     ...layout,
+    ...(transform ? [{ path: ['transform'], message: 'is never used: "body" is the whole answer' }] : []),
     ...(hasFixed ? [{ path: ['static'], message: 'is never used: "body" is the whole answer; write it there' }] : []),
     ...[...referencesIn(body, ['body'])].flatMap((found) => readingMistake(found, parts)),
   ]
@@ -48,15 +49,16 @@ function readingMistake({ reference, path }: Located, parts: AggregateOptions['p
 }
 
 /** A part that decides (`required`) or writes has its use without being read. */
-function hiddenMistakes({ parts, body }: AggregateOptions): OptionMistake[] {
+function hiddenMistakes({ parts, body, transform }: AggregateOptions): OptionMistake[] {
+  if (body !== undefined || transform?.given.has('parts')) return []
   const all = Object.values(parts)
   const read = new Set(all.flatMap(inputsOf))
-  if (body === undefined && all.every(({ hidden }) => hidden)) {
+  if (all.every(({ hidden }) => hidden)) {
     return [{ path: ['parts'], message: 'expected a part that is shown: the answer would always be empty' }]
   }
   return Object.entries(parts).flatMap(([name, part]) => {
     const at = ['parts', name]
-    if (!part.hidden || body !== undefined) return []
+    if (!part.hidden) return []
     const unused = OF_THE_LAYOUT.filter((key) => key !== 'hidden' && isUsed(part, key))
     const isIdle = part.method === 'GET' && !part.required && !read.has(name)
     return [

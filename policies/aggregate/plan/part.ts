@@ -1,3 +1,4 @@
+import type { Clock } from '../../../gateway/core/clock.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
 import type { UpstreamHandler, Upstreams } from '../../../gateway/core/services.ts'
 import type { AggregateOptions, PartOptions } from '../options.ts'
@@ -64,7 +65,10 @@ export interface Keeping {
 const DEFAULT_STALE_MS = 3_600_000
 
 /** Resolves everything about the parts that does not depend on the request. */
-export function compileParts({ parts: written, concurrency }: AggregateOptions, upstreams: Upstreams): Part[] {
+export function compileParts(
+  { parts: written, concurrency }: AggregateOptions,
+  { upstreams, clock }: { readonly upstreams: Upstreams; readonly clock: Clock },
+): Part[] {
   const names = Object.keys(written)
   const all = Object.values(written)
   const positions = (found: readonly string[]) => found.map((name) => names.indexOf(name))
@@ -84,7 +88,7 @@ export function compileParts({ parts: written, concurrency }: AggregateOptions, 
     when: part.when && compileCondition(part.when),
     required: part.required,
     fallback: part.fallback,
-    shape: compileShape(part),
+    shape: compileShape(part, clock),
     forEach: compileForEach(part, concurrency),
     timeoutMs: part.timeout,
     call: {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { constant } from '../plan/constant.ts'
 import { dottedPath } from '../plan/dotted-path.ts'
+import { expression } from './expression.ts'
 
 const paths = z.array(dottedPath).min(1).max(256)
 
@@ -16,6 +17,9 @@ export const partShape = {
   pick: paths.optional().describe('Names to keep, dotted for inner ones; of a list, those of each entry'),
   omit: paths.optional().describe('Names to leave out, dotted for inner ones; of a list, those of each entry'),
   rename: rename.optional().describe('New names by old ones, dotted for inner ones, as in { meta.sku: id }'),
+  transform: expression([])
+    .optional()
+    .describe('JSONata expression that makes of the reply, so shaped, what stands in the answer'),
   spread: z.boolean().default(false).describe('Whether its members stand in the answer themselves, without its name'),
   group: z
     .string()

@@ -1,0 +1,104 @@
+/** Functions of JSONata that cost no more than what they are given, or that are bounded here. */
+const FUNCTIONS = [
+  ...['sum', 'count', 'max', 'min', 'average', 'string', 'substring', 'substringBefore', 'substringAfter'],
+  ...['lowercase', 'uppercase', 'length', 'trim', 'pad', 'contains', 'replace', 'split', 'join'],
+  ...['formatNumber', 'formatBase', 'formatInteger', 'number', 'floor', 'ceil', 'round', 'abs', 'sqrt', 'power'],
+  ...['boolean', 'not', 'map', 'zip', 'filter', 'single', 'reduce', 'sift', 'keys', 'lookup', 'append', 'exists'],
+  ...['spread', 'merge', 'reverse', 'each', 'error', 'assert', 'type', 'sort', 'distinct', 'base64encode'],
+  ...['base64decode', 'encodeUrlComponent', 'encodeUrl', 'decodeUrlComponent', 'decodeUrl', 'toMillis', 'fromMillis'],
+  ...['clone'],
+]
+
+const UNCHECKED = 'runs a text that nobody has checked'
+const BY_CHANCE = 'the same replies must give the same answer'
+const REFUSED: Readonly<Record<string, string>> = {
+  eval: UNCHECKED,
+  random: BY_CHANCE,
+  shuffle: BY_CHANCE,
+  now: BY_CHANCE,
+  millis: BY_CHANCE,
+  match: 'it needs a regular expression, which nothing can stop',
+  parseInteger: 'it makes a regular expression of its picture, which nothing can stop',
+}
+
+/** Functions whose second argument says a format, which has to stand in the expression itself. */
+const WITH_PICTURE: ReadonlySet<string> = new Set(['formatNumber', 'formatInteger', 'fromMillis'])
+const LONGEST_PICTURE = 64
+
+export interface NameMistake {
+  readonly message: string
+  readonly position?: number | undefined
+  /** The misspelt name and what it could have meant. */
+  readonly found?: string
+  readonly candidates?: readonly string[]
+}
+
+interface Node {
+  readonly type?: unknown
+  readonly value?: unknown
+  readonly position?: unknown
+  readonly focus?: unknown
+  readonly index?: unknown
+  readonly lhs?: unknown
+  readonly rhs?: unknown
+  readonly procedure?: unknown
+  readonly arguments?: unknown
+}
+
+/** Searches a syntax tree for what must not run; gives the names among `given` that it reads. */
+export function namesMistake(tree: unknown, given: readonly string[]): NameMistake | Set<string> {
+  const nodes = [...nodesOf(tree, new Set())]
+  const own = new Set(nodes.flatMap(boundBy))
+  const read = new Set<string>()
+  for (const node of nodes) {
+    const mistake = costMistake(node) ?? variableMistake(node, own, given)
+    if (mistake) return { ...mistake, position: typeof node.position === 'number' ? node.position : undefined }
+    if (node.type === 'variable' && given.includes(String(node.value))) read.add(String(node.value))
+  }
+  return read
+}
+
+function* nodesOf(value: unknown, seen: Set<object>): Generator<Node> {
+  if (typeof value !== 'object' || value === null || seen.has(value) || value instanceof RegExp) return
+  seen.add(value)
+  if (!Array.isArray(value)) yield value
+  for (const inner of Object.values(value)) yield* nodesOf(inner, seen)
+}
+
+/** Names that a node gives a value: `:=`, parameters, `@$name` and `#$name`. */
+function boundBy({ type, lhs, arguments: parameters, focus, index }: Node): string[] {
+  const bound = type === 'bind' ? [lhs] : type === 'lambda' && Array.isArray(parameters) ? parameters : []
+  return [...bound.map((node: Node) => node.value), focus, index].filter((name) => typeof name === 'string')
+}
+
+function costMistake(node: Node): NameMistake | undefined {
+  if (node.type === 'regex') return { message: 'a regular expression is refused: nothing could stop a slow one' }
+  const called = node.type === 'apply' ? node.rhs : node
+  const { type, procedure, arguments: given } = (called ?? {}) as Node
+  const name = String((procedure as Node | undefined)?.value)
+  if (type !== 'function' || !Array.isArray(given)) return undefined
+  const others: Node[] = node.type === 'apply' ? given : given.slice(1)
+  if (name === 'toMillis' && others.length > 0) {
+    return { message: '"$toMillis" with a picture is refused: it makes a regular expression of it' }
+  }
+  if (!WITH_PICTURE.has(name) || others.every(isPlain)) return undefined
+  return {
+    message: `what "$${name}" formats with must be written out, in at most ${LONGEST_PICTURE} characters and three-digit widths`,
+  }
+}
+
+function isPlain({ type, value }: Node): boolean {
+  if (type === 'number') return true
+  return type === 'string' && String(value).length <= LONGEST_PICTURE && !/[,-]\d{4,}/.test(String(value))
+}
+
+function variableMistake({ type, value }: Node, own: ReadonlySet<string>, given: readonly string[]) {
+  if (type !== 'variable' || typeof value !== 'string' || value === '' || value === '$') return undefined
+  if (Object.hasOwn(REFUSED, value)) return { message: `"$${value}" is refused: ${REFUSED[value]}` }
+  if (own.has(value) || given.includes(value) || FUNCTIONS.includes(value)) return undefined
+  return {
+    message: `unknown function or variable "$${value}"`,
+    found: value,
+    candidates: [...own, ...given, ...FUNCTIONS],
+  }
+}

@@ -1,0 +1,71 @@
+import type jsonata from 'jsonata'
+import type { Budget } from './budget.ts'
+
+type BudgetOf = (environment: object) => Budget
+
+/** Functions whose result can be far larger than what they are given, or that take far longer; in their bounds here. */
+export function registerBounded(expression: jsonata.Expression, budgetOf: BudgetOf): void {
+  expression.registerFunction(
+    'pad',
+    function (text: string | undefined, width: number, filler?: string) {
+      if (text === undefined) return undefined
+      budgetOf(this.environment).allow(Math.abs(width))
+      const fill = filler === undefined || filler === '' ? ' ' : filler
+      const missing = Math.max(0, Math.abs(Math.trunc(width)) - [...text].length)
+      const padding = [...fill.repeat(Math.ceil(missing / [...fill].length))].slice(0, missing).join('')
+      return width < 0 ? padding + text : text + padding
+    },
+    '<s-ns?:s>',
+  )
+  expression.registerFunction(
+    'join',
+    function (texts: string[] | undefined, separator = '') {
+      if (texts === undefined) return undefined
+      const between = separator.length * Math.max(0, texts.length - 1)
+      budgetOf(this.environment).allow(texts.reduce((sum, { length }) => sum + length, between))
+      return texts.join(separator)
+    },
+    '<a<s>s?:s>',
+  )
+  expression.registerFunction(
+    'replace',
+    function (text: string | undefined, pattern: string, replacement: string, limit = Number.POSITIVE_INFINITY) {
+      if (text === undefined) return undefined
+      if (pattern === '') throw new RangeError('the text to replace is empty')
+      const pieces = text.split(pattern)
+      const replaced = Math.max(0, Math.min(pieces.length - 1, limit))
+      budgetOf(this.environment).allow(text.length + replaced * replacement.length)
+      const rest = pieces.slice(replaced).join(pattern)
+      return (
+        pieces
+          .slice(0, replaced)
+          .map((piece) => piece + replacement)
+          .join('') + rest
+      )
+    },
+    '<s-ssn?:s>',
+  )
+  expression.registerFunction(
+    'distinct',
+    (values: unknown) => (Array.isArray(values) ? unlike(values) : values),
+    '<x:x>',
+  )
+}
+
+/** The first of each that are alike, keys in any order; JSONata compares each with each. */
+function unlike(values: readonly unknown[]): unknown[] {
+  const first = new Map<string, unknown>()
+  for (const value of values) {
+    const text = JSON.stringify(sorted(value))
+    if (!first.has(text)) first.set(text, value)
+  }
+  return [...first.values()]
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, inner]) => [key, sorted(inner)])
+}
