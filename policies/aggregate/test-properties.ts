@@ -101,7 +101,10 @@ export async function stopsForNobody(scenario: Scenario, leaveMs: number): Promi
     stayed.answeredMs !== leaveMs &&
       stayed.calls.every(({ startMs, dueMs }) => startMs !== leaveMs && dueMs !== leaveMs),
   )
-  if (stayed.answeredMs < leaveMs) return expect(left).toEqual(stayed)
+  if (stayed.answeredMs < leaveMs) {
+    expect(left).toEqual(stayed)
+    return
+  }
   expect({ status: left.status, composition: left.composition }).toEqual({ status: 499, composition: null })
   const before = stayed.calls.filter(({ startMs }) => startMs < leaveMs)
   expect(left.calls.map(({ asks }) => asks)).toEqual(before.map(({ asks }) => asks))
