@@ -225,23 +225,28 @@ processTest('a reply that breaks off shows its query neither in the log nor on s
   await broken.close()
 })
 
-processTest('one Ctrl-C, which npm and the terminal both pass on, lets requests in flight finish', async () => {
-  const finishSlow = Promise.withResolvers<void>()
-  const slow = await rawUpstream([{ waitFor: finishSlow.promise }, OK])
-  const program = start(await file('interrupt.yaml', JSON.stringify(simpleConfig(slow.url))))
-  const port = await program.port()
-  const request = rawRequest(port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', { timeoutMs: 10_000 })
-  await until('the request in flight', () => slow.requests.length === 1)
-  program.child.kill('SIGINT')
-  await until('the stop to begin', () => program.output.includes('"stopping"'))
-  program.child.kill('SIGINT')
-  finishSlow.resolve()
-  expect((await request)[0]?.status).toBe(200)
-  expect(await program.exit(5_000)).toBe(0)
-  await slow.close()
-})
+for (const { name, signal } of [
+  { name: 'one Ctrl-C, which npm and the terminal both pass on,', signal: 'SIGINT' },
+  { name: 'one SIGTERM, which npm and systemd both pass on,', signal: 'SIGTERM' },
+] as const) {
+  processTest(`${name} lets requests in flight finish`, async () => {
+    const finishSlow = Promise.withResolvers<void>()
+    const slow = await rawUpstream([{ waitFor: finishSlow.promise }, OK])
+    const program = start(await file('interrupt.yaml', JSON.stringify(simpleConfig(slow.url))))
+    const port = await program.port()
+    const request = rawRequest(port, 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n', { timeoutMs: 10_000 })
+    await until('the request in flight', () => slow.requests.length === 1)
+    program.child.kill(signal)
+    await until('the stop to begin', () => program.output.includes('"stopping"'))
+    program.child.kill(signal)
+    finishSlow.resolve()
+    expect((await request)[0]?.status).toBe(200)
+    expect(await program.exit(5_000)).toBe(0)
+    await slow.close()
+  })
+}
 
-processTest('a second SIGTERM ends it at once', async () => {
+processTest('another SIGTERM, a second after the first, ends it at once', async () => {
   const hanging = await rawUpstream(['hang'])
   const program = start(await file('hang.yaml', JSON.stringify(simpleConfig(hanging.url))))
   const port = await program.port()
@@ -256,8 +261,11 @@ processTest('a second SIGTERM ends it at once', async () => {
       return true
     }
   })
-  program.child.kill('SIGTERM')
-  expect(await program.exit(2_000)).toBe(1)
+  await until('the end', () => {
+    program.child.kill('SIGTERM')
+    return program.child.exitCode !== null
+  })
+  expect(program.child.exitCode).toBe(1)
   await request
   await hanging.close()
 })

@@ -68,16 +68,16 @@ function shopLog(log: Logger): Pick<Logger, 'info' | 'warn'> {
   }
 }
 
-/** Ctrl-C under npm arrives twice, from the terminal and from npm. */
-const SAME_PRESS_MS = 1_000
+/** Under npm a signal to all processes arrives twice: Ctrl-C from the terminal and from npm, SIGTERM from systemd and from npm. */
+const SAME_SIGNAL_MS = 1_000
 
 function stopOnSignal(stop: () => Promise<void>): void {
   let stoppingSince: number | undefined
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      const now = systemClock.now()
+      const now = systemClock.monotonic()
       if (stoppingSince !== undefined) {
-        if (signal === 'SIGTERM' || now - stoppingSince >= SAME_PRESS_MS) process.exit(1)
+        if (now - stoppingSince >= SAME_SIGNAL_MS) process.exit(1)
         return
       }
       stoppingSince = now
