@@ -156,7 +156,7 @@ describe('a file is served', () => {
     await scene.close()
   })
 
-  test('with an admin listener on loopback that only reads, and nothing of it on the public one', async () => {
+  test('with an admin listener on loopback whose pages about itself only read, and nothing of it on the public one', async () => {
     const scene = await openScene({
       config: (upstream) => ({ ...simpleConfig(upstream), routes: { x: { path: '/x', upstream: 'main' } } }),
     })
@@ -164,8 +164,9 @@ describe('a file is served', () => {
     for (const path of ['/_sluice/health', '/_sluice/ready', '/_sluice/metrics']) {
       expect((await fetch(scene.adminUrl + path)).status).toBe(200)
       expect((await scene.get(path)).status).toBe(404)
+      const headers = { 'content-type': 'application/json' }
       for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'])
-        expect((await fetch(scene.adminUrl + path, { method })).status).toBe(404)
+        expect((await fetch(scene.adminUrl + path, { method, headers, body: '{}' })).status).toBe(404)
     }
     await scene.close()
   })

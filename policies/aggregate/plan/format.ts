@@ -9,13 +9,15 @@ const elementName = z
 export const format = z.union([
   z.enum(['json', 'xml', 'text', 'form']),
   z.strictObject({
-    xml: z.strictObject({
-      lists: z
-        .array(elementName)
-        .min(1)
-        .max(100)
-        .describe('Elements that are always a list, also when there is only one of them'),
-    }),
+    xml: z
+      .strictObject({
+        lists: z
+          .array(elementName)
+          .min(1)
+          .max(100)
+          .describe('Elements that are always a list, also when there is only one of them'),
+      })
+      .describe('XML, and what is to be known of it'),
   }),
 ])
 
