@@ -7,6 +7,8 @@ import { type DeadMessage, originOf, replayProperties } from './dead-letter.ts'
 export type SendBack = (message: DeadMessage) => Promise<{ readonly refusal?: string }>
 
 const CONFIRM_TIMEOUT_MS = 5_000
+/** The reason may repeat what cannot be sent. */
+const MAX_REASON = 200
 
 /** Sends with confirms and the `mandatory` flag, one message at a time, on a channel of its own. */
 export async function createSender(channel: AMQPChannel, clock: Clock): Promise<SendBack> {
@@ -20,7 +22,13 @@ export async function createSender(channel: AMQPChannel, clock: Clock): Promise<
     isReturned = false
     const queue = originOf(message)
     const sending = channel.basicPublish('', queue, message.body, replayProperties(message.properties), true)
-    await confirmed(sending, clock)
+    try {
+      await confirmed(sending, clock)
+    } catch (error) {
+      // What no frame can hold is refused before anything is written, and the channel goes on.
+      if (channel.closed || error instanceof OperationRefused) throw error
+      return { refusal: `it cannot be sent: ${error instanceof Error ? error.message.slice(0, MAX_REASON) : error}` }
+    }
     return isReturned ? { refusal: `the queue it died in, "${queue}", is gone` } : {}
   }
 }

@@ -148,6 +148,15 @@ export function testDeadLetters(name: string, brokerUrl: () => string): void {
       expect(await ids()).toEqual(['a'])
     })
 
+    test('that no message can carry back stay, say so, and hold up no other', async () => {
+      await bury('a', { headers: { 'x-queue': 'q'.repeat(256) } })
+      await bury('b')
+      const { done, refused } = await deadLetters.replayAll()
+      expect([done, refused.map(({ id }) => id)]).toEqual([1, ['a']])
+      expect(refused[0]?.reason).toStartWith('it cannot be sent: ')
+      expect(await ids()).toEqual(['a'])
+    })
+
     test('are known by a digest when they have no id', async () => {
       await channel.basicPublish('', deadQueue, 'nonsense', { headers: { 'x-queue': queue } })
       const [id = ''] = await ids()
