@@ -125,7 +125,9 @@ describe("the operator's view of an outbox", () => {
     }
     const { done, refused } = await operations.retryAll()
     expect(done).toBe(251)
-    expect(refused.map(({ id }) => id)).toEqual(['lost'])
+    expect(refused).toEqual([
+      { id: 'lost', reason: expect.stringMatching(/^Cannot retry "lost": it has neither an event nor a way to ask/) },
+    ])
     expect((await operations.list({ limit: 1 })).counts).toMatchObject({ parked: 1, committed: 252 })
   })
 

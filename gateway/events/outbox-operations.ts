@@ -21,7 +21,7 @@ export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>
   async function retry(id: string): Promise<void> {
     const found = await find(id)
     const nowMs = clock.now()
-    if (found.state === 'parked') return putBack(id)
+    if (found.state === 'parked') return putBack(found)
     if (found.state === 'unknown' && found.draft.settlement) {
       const { attempts, reason = '' } = found
       return asOperation(() => outbox.postpone(id, { attempts, nextAtMs: nowMs, reason }))
@@ -29,8 +29,11 @@ export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>
     throw new OperationRefused('wrong-state', `Cannot retry "${id}": ${WHY_NOT[found.state]}`)
   }
 
-  function putBack(id: string): Promise<void> {
-    return asOperation(() => outbox.requeue(id, clock.now()))
+  async function putBack({ id, event, draft }: OutboxEntry): Promise<void> {
+    if (!event && !draft.settlement) {
+      throw new OperationRefused('wrong-state', `Cannot retry "${id}": ${NOTHING_TO_RETRY}`)
+    }
+    await asOperation(() => outbox.requeue(id, clock.now()))
   }
 
   return {
@@ -59,7 +62,7 @@ export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>
       for (;;) {
         const page = await outbox.list('parked', PAGE, after)
         // Asked for in their order and together, a page shares one sync of the disk.
-        const reasons = await Promise.all(page.map(({ id }) => putBack(id).then(() => undefined, reasonOf)))
+        const reasons = await Promise.all(page.map((entry) => putBack(entry).then(() => undefined, reasonOf)))
         for (const [i, { id }] of page.entries()) {
           const reason = reasons[i]
           if (reason === undefined) done++
@@ -79,6 +82,9 @@ export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>
     },
   }
 }
+
+const NOTHING_TO_RETRY =
+  'it has neither an event nor a way to ask the service; find out there whether its request was accepted, then discard it'
 
 const WHY_NOT = {
   parked: 'it is parked',
