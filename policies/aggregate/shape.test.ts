@@ -121,6 +121,14 @@ describe('the shape of a part', () => {
     expect(parts.a).toEqual({ fallback: true, error: 'shape' })
   })
 
+  test('changes nothing of the fallback of a part that failed', async () => {
+    const page = await openPage({
+      parts: { a: { pick: ['n'], rename: { n: 'm' }, fallback: { m: 0, x: 1 } }, z: {} },
+      answers: { a: () => new Response(null, { status: 500 }), z: 1 },
+    })
+    expect(await (await page.fetch()).text()).toBe('{"a":{"m":0,"x":1},"z":1}')
+  })
+
   test('answers 502 when a required reply does not have it', async () => {
     const page = await openPage({ parts: { a: { take: 'data', required: true } }, answers: { a: {} } })
     const response = await page.fetch()
