@@ -87,7 +87,7 @@ describe('idempotency', () => {
     expect(await (await gateway.fetch('/x/1', post('k'))).json()).toEqual({ order: 1 })
   })
 
-  test.each([401, 403, 429, 502, 503, 504])('runs again after %d, which says nothing was done', async (status) => {
+  test.each([401, 403, 408, 409, 425, 429, 502, 503, 504])('runs again after %d, no last word', async (status) => {
     const gateway = await gatewayWith({}, { upstream: orders(status) })
     await gateway.fetch('/x/1', post('k'))
     const again = await gateway.fetch('/x/1', post('k'))

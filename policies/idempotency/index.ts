@@ -15,8 +15,11 @@ import { type ReadBody, readUpTo } from './read-up-to.ts'
 
 const UNSAFE: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'])
 
-/** Refused, or failed before the work was done as far as can be told: a repeat runs again. */
-const RELEASED: ReadonlySet<number> = new Set([401, 403, 429, 502, 503, 504])
+/**
+ * Refused for now, or failed before the work was done as far as can be told: a repeat runs again. With 409 an upstream that
+ * knows the key says that the first request, which the gateway has given up, still runs: kept, it would hide the outcome.
+ */
+const RELEASED: ReadonlySet<number> = new Set([401, 403, 408, 409, 425, 429, 502, 503, 504])
 
 const UNKEPT: Readonly<Record<UnkeptReason, string>> = {
   'too-large': 'it was too large',
