@@ -22,6 +22,7 @@ const CHECKS: readonly Step[] = [
   { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
   { name: 'import directions', command: ['bun', 'scripts/check-boundaries.ts'] },
   { name: 'sizes', command: ['bun', 'scripts/check-sizes.ts'] },
+  { name: 'links', command: ['bun', 'scripts/check-links.ts'] },
   { name: 'generated files', command: ['bun', 'scripts/generate.ts', '--check'] },
 ]
 
