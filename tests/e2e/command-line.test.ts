@@ -3,14 +3,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import process from 'node:process'
+import { startPrograms } from '../support/program.ts'
 import { type RawUpstream, rawRequest, rawUpstream } from '../support/raw-http.ts'
 import { until } from '../support/real-time.ts'
 import { OK, simpleConfig } from './scene.ts'
 
 /** The program itself, as a process: what it says, how it ends. */
-
-const MAIN = join(import.meta.dir, '../../gateway/runtimes/bun/cli/main.ts')
 
 let folder: string
 let upstream: RawUpstream
@@ -35,44 +33,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-const running: Program[] = []
-afterEach(() => {
-  for (const { child } of running.splice(0)) child.kill('SIGKILL')
-})
-
-class Program {
-  readonly child
-  output = ''
-
-  constructor(parameters: readonly string[]) {
-    this.child = Bun.spawn([process.execPath, MAIN, ...parameters], {
-      cwd: folder,
-      stdout: 'pipe',
-      stderr: 'pipe',
-      env: { ...process.env, NO_COLOR: '1' },
-    })
-    running.push(this)
-    for (const stream of [this.child.stdout, this.child.stderr]) void this.collect(stream)
-  }
-
-  private async collect(stream: ReadableStream<Uint8Array>) {
-    const decoder = new TextDecoder()
-    for await (const bytes of stream) this.output += decoder.decode(bytes, { stream: true })
-  }
-
-  async exit(withinMs = 10_000): Promise<number> {
-    await until(`the end of the program, which said: ${this.output}`, () => this.child.exitCode !== null, withinMs)
-    return this.child.exitCode ?? -1
-  }
-
-  /** The port it serves on, once the log says so. */
-  async port(): Promise<number> {
-    const served = () => /"message":"serving","url":"http:\/\/127\.0\.0\.1:(\d+)"/.exec(this.output)?.[1]
-    await until('the gateway to serve', () => served() !== undefined || this.child.exitCode !== null)
-    expect(Number(served()), this.output).toBeGreaterThan(0)
-    return Number(served())
-  }
-}
+const { run, endAll } = startPrograms(() => folder)
+afterEach(endAll)
 
 async function file(name: string, text: string): Promise<string> {
   const path = join(folder, name)
@@ -82,7 +44,7 @@ async function file(name: string, text: string): Promise<string> {
 
 const goodFile = () => file('good.yaml', JSON.stringify(simpleConfig(upstream.url, { server: { grace: '5s' } })))
 const start = (config: string, ...more: readonly string[]) =>
-  new Program(['start', '--config', config, '--port', '0', '--admin-port', '0', ...more])
+  run(['start', '--config', config, '--port', '0', '--admin-port', '0', ...more])
 
 /** A process needs seconds to start on a busy machine. */
 function processTest(name: string, run: () => Promise<void>) {
@@ -137,7 +99,7 @@ describe('start', () => {
       await new Promise<void>((listening) => taken.listen(0, '127.0.0.1', listening))
       const { port } = taken.address() as { port: number }
       const path = await goodFile()
-      const program = new Program(['start', '--config', path, '--port', '0', '--admin-port', '0', option, String(port)])
+      const program = run(['start', '--config', path, '--port', '0', '--admin-port', '0', option, String(port)])
       expect(await program.exit()).toBe(1)
       expect(program.output).toContain(`127.0.0.1:${port}`)
       expect(program.output).toContain('in use')
@@ -155,7 +117,7 @@ describe('start', () => {
     ['start', '--no-such-option'],
   ]) {
     processTest(`refuses what it does not know in one line: ${parameters.join(' ')}`, async () => {
-      const program = new Program(parameters)
+      const program = run(parameters)
       expect(await program.exit()).toBe(1)
       expect(program.output).not.toContain('    at ')
       expect(program.output.trim().split('\n').length).toBeLessThanOrEqual(3)
@@ -165,13 +127,13 @@ describe('start', () => {
 
 describe('check', () => {
   processTest('says that a file is right and exits with 0', async () => {
-    const program = new Program(['check', await goodFile()])
+    const program = run(['check', await goodFile()])
     expect(await program.exit()).toBe(0)
     expect(program.output).toContain('is right: 1 route, 1 upstream')
   })
 
   processTest('exits with 1 for a file that is not', async () => {
-    const program = new Program(['check', await file('empty.yaml', '')])
+    const program = run(['check', await file('empty.yaml', '')])
     expect(await program.exit()).toBe(1)
     expect(program.output).toContain('1 mistake')
   })

@@ -4,7 +4,13 @@ import type { Logger } from '../../core/telemetry.ts'
 /** Longest line written, in characters; a longer one is replaced by a note, so that no request can flood the log. */
 const MAX_LINE = 16_384
 
-/** One JSON object a line: time, level, message, facts. JSON escapes whatever a client may have put into them. */
+/**
+ * What JSON leaves as it is and others act on: controls beyond ASCII (U+009B is an escape sequence to a terminal),
+ * what some readers of lines take for an end of one, and marks that turn the direction of what follows.
+ */
+const ACTED_ON = /[\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g
+
+/** One JSON object a line: time, level, message, facts. Whatever a client may have put into them is escaped. */
 export function createJsonLogger(clock: Clock, write: (line: string) => void): Logger {
   let writtenMs = Number.NaN
   let written = ''
@@ -21,10 +27,14 @@ export function createJsonLogger(clock: Clock, write: (line: string) => void): L
     (level: string) =>
     (message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
       const time = timestamp()
-      const line = JSON.stringify({ time, level, message, ...facts })
+      const line = JSON.stringify({ time, level, message, ...facts }).replace(ACTED_ON, escaped)
       write(
         line.length <= MAX_LINE ? line : JSON.stringify({ time, level, message, id: facts.id, truncated: line.length }),
       )
     }
   return { info: log('info'), warn: log('warn'), error: log('error') }
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }

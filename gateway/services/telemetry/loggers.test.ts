@@ -25,9 +25,16 @@ describe('the JSON log', () => {
 
   test('escapes what a client sent, and stays on one line', () => {
     const { log, written } = lines(createJsonLogger)
-    log.info('request', { path: '/a\r\n{"level":"error"}\u001b[31m' })
-    for (const character of ['\r', '\n', '\u001b']) expect(written[0]).not.toContain(character)
-    expect(JSON.parse(written[0] ?? '').path).toBe('/a\r\n{"level":"error"}\u001b[31m')
+    const hostile = '/a\r\n{"level":"error"}\u001b[31m\u009b31m\u007f\u0085\u2028\u2029\u202eevil\u2066\ud800'
+    log.info('request', { path: hostile })
+    expect(written[0]).toMatch(/^[ -~]+$/)
+    expect(JSON.parse(written[0] ?? '').path).toBe(hostile)
+  })
+
+  test('leaves letters of every script as they are', () => {
+    const { log, written } = lines(createJsonLogger)
+    log.info('request', { path: '/gelées/コーヒー/🫖' })
+    expect(written[0]).toContain('/gelées/コーヒー/🫖')
   })
 
   test('replaces a line that is far too long by a note with its id', () => {
