@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import type { Operations } from '../core/operations.ts'
+import type { CompensationOperations, Operations } from '../core/operations.ts'
 import type { AdminAccess } from './guard.ts'
 import { createOperationsApp } from './operations.ts'
 
@@ -18,15 +18,18 @@ export interface AdminParts {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   /** Undefined where no event is announced. */
   readonly operations: Operations | undefined
+  /** Undefined where no route writes to several services. */
+  readonly compensations: CompensationOperations | undefined
   readonly access: AdminAccess
 }
 
 /** Health, readiness and metrics for everybody who reaches the admin listener, and the operations for operators. */
-export function createAdminApp({ accepting, dependencies, metrics, operations, access }: AdminParts): Hono {
+export function createAdminApp(parts: AdminParts): Hono {
+  const { accepting, dependencies, metrics, operations, compensations, access } = parts
   const app = new Hono()
   app.get('/', (c) =>
     c.json({
-      see: ['/_sluice/health', '/_sluice/ready', '/_sluice/metrics', '/_sluice/outbox', '/_sluice/dead-letters'],
+      see: ['health', 'ready', 'metrics', 'outbox', 'dead-letters', 'compensations'].map((name) => `/_sluice/${name}`),
     }),
   )
   app.get('/_sluice/health', (c) => c.json({ status: 'ok' }))
@@ -46,6 +49,6 @@ export function createAdminApp({ accepting, dependencies, metrics, operations, a
     const { contentType, text } = await metrics()
     return c.body(text, 200, { 'content-type': contentType })
   })
-  app.route('/_sluice', createOperationsApp(operations, access))
+  app.route('/_sluice', createOperationsApp({ operations, compensations }, access))
   return app
 }

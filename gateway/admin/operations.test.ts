@@ -51,6 +51,7 @@ function appWith(access: Partial<AdminAccess> = {}, announces = true) {
     dependencies: async () => [],
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     operations: announces ? operations : undefined,
+    compensations: undefined,
     access: { host: '127.0.0.1', ...access },
   })
   const ask = (target: string, init: RequestInit = {}) =>

@@ -115,7 +115,12 @@ describe('the sample', () => {
   test('follows the environment', () => {
     const { server, services } = load(WHOLE, { PORT: '80', REDIS_URL: 'redis://r', AMQP_URL: 'amqp://a:b@c' })
     expect(server.port).toBe(80)
-    expect(services).toEqual({ store: 'redis://r', broker: 'amqp://a:b@c', outbox: 'sqlite:.data/outbox.db' })
+    expect(services).toEqual({
+      store: 'redis://r',
+      broker: 'amqp://a:b@c',
+      outbox: 'sqlite:.data/outbox.db',
+      journal: 'sqlite:.data/journal.db',
+    })
     expect(load(WHOLE).services).toMatchObject({ store: 'memory:', broker: 'embedded:' })
   })
 

@@ -167,6 +167,7 @@ function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Omit<P
     ),
     announces:
       all.some(({ policy }) => policy.at === 'route' && policy.announces) || config.topology.exchanges.length > 0,
+    journals: all.some(({ policy, options }) => policy.at === 'route' && (policy.journals?.(options) ?? false)),
     topology: planTopology(toTopologyWish(config.topology, published)),
     reserved: [...new Set(all.flatMap(({ policy, options }) => policy.reserves?.(options) ?? []))],
   }

@@ -13,6 +13,8 @@ export interface Plan {
   readonly routes: readonly RoutePlan[]
   /** True when a route announces events or the file names a topology, so that an outbox and a broker are needed. */
   readonly announces: boolean
+  /** True when a route writes to several services, so that a journal is needed. */
+  readonly journals: boolean
   /** What the broker must have. */
   readonly topology: Topology
   /** Request fields that only the gateway may set; dropped from every client request. Lower case. */

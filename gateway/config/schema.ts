@@ -120,9 +120,12 @@ const services = z
     outbox: serviceUrl(['memory:', 'sqlite:'], 'memory: or sqlite:<path>')
       .default('sqlite:.data/outbox.db')
       .describe('Where events wait until the broker has confirmed them: sqlite:<path> or memory:'),
+    journal: serviceUrl(['memory:', 'sqlite:'], 'memory: or sqlite:<path>')
+      .default('sqlite:.data/journal.db')
+      .describe('Where writes that may have to be undone are noted: sqlite:<path> or memory:'),
   })
-  .superRefine(({ store, broker, outbox }, context) => {
-    const inFile = (path: 'store' | 'broker', other: string) => {
+  .superRefine(({ store, broker, outbox, journal }, context) => {
+    const inFile = (path: 'store' | 'broker' | 'journal', other: string) => {
       const message = `the ${other} is in this file: the ${path} needs one of its own`
       context.addIssue({ code: 'custom', path: [path], message })
     }
@@ -130,6 +133,9 @@ const services = z
     const file = parseEmbeddedBroker(broker)?.file
     if (outbox === `sqlite:${file}`) inFile('broker', 'outbox')
     if (store === `sqlite:${file}`) inFile('broker', 'store')
+    if (journal === 'memory:') return
+    const taken = Object.entries({ outbox, store, broker: `sqlite:${file}` })
+    for (const [other, place] of taken) if (journal === place) inFile('journal', other)
   })
 
 export const upstreamSchema = z

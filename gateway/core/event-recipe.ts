@@ -1,3 +1,4 @@
+import { digest } from './digest.ts'
 import type { EventSchema } from './event-schema.ts'
 import type { CloudEvent, EventAddress, EventRecipe } from './events.ts'
 import { recordedScope } from './recorded-scope.ts'
@@ -98,10 +99,4 @@ function canonical(data: unknown): string {
     if (value === null || typeof value !== 'object' || Array.isArray(value)) return value
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
   })
-}
-
-async function digest(values: readonly unknown[]): Promise<string> {
-  const bytes = new TextEncoder().encode(JSON.stringify(values))
-  const hash = await crypto.subtle.digest('SHA-256', bytes)
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

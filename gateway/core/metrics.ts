@@ -59,6 +59,16 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
     help: 'Attempts to settle an unknown outcome, by what came of them',
     labels: ['outcome'],
   },
+  sluice_compensations_total: {
+    kind: 'counter',
+    help: 'Attempts to undo a write, by what came of them, and requests that were parked',
+    labels: ['outcome'],
+  },
+  sluice_compensations_parked: {
+    kind: 'gauge',
+    help: 'Requests with writes that cannot be undone and wait for an operator',
+    labels: [],
+  },
   sluice_relay_retries_total: { kind: 'counter', help: 'Events sent again after an unknown outcome', labels: [] },
   sluice_broker_messages_ready: {
     kind: 'gauge',

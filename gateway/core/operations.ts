@@ -105,6 +105,67 @@ export interface DeadLetterOperations {
   replayAll(): Promise<Tally>
 }
 
+/** States of requests whose writes are to be undone, those first that wait for a person. */
+export const COMPENSATION_STATES = ['parked', 'undoing', 'open'] as const
+export type CompensationState = (typeof COMPENSATION_STATES)[number]
+
+/** A request that writes to several services, without what the client sent: no field, no body and no query. */
+export interface CompensationItem {
+  readonly id: string
+  /** `undone`: it is gone. */
+  readonly state: CompensationState | 'undone'
+  readonly route?: string
+  readonly method?: string
+  readonly path?: string
+  readonly caller?: string
+  readonly idempotencyKey?: string
+  readonly traceparent?: string
+  /** Why it is undone, or parked. */
+  readonly reason?: string
+  /** How often undoing the write it is at was tried. */
+  readonly attempts?: number
+  /** Times in milliseconds since the Unix epoch. */
+  readonly beganAtMs?: number
+  readonly undoingSinceMs?: number
+  readonly parkedAtMs?: number
+  readonly nextAtMs?: number
+  /** In the order in which they were made. */
+  readonly writes: readonly CompensationWrite[]
+}
+
+export interface CompensationWrite {
+  readonly part: string
+  readonly stage: 'pending' | 'done' | 'not-done' | 'unknown' | 'kept' | 'undone'
+  readonly upstream: string
+  /** Method and path, without its query. */
+  readonly request: string
+  /** The `Idempotency-Key` it was sent with. */
+  readonly key?: string
+  readonly reason?: string
+  /** True when it cannot be undone. */
+  readonly isStuck?: boolean
+  /** Method and upstream of its compensation; left out when it has none. */
+  readonly undoneBy?: string
+}
+
+export interface CompensationList {
+  readonly counts: Readonly<Record<CompensationState, number>>
+  readonly sagas: readonly CompensationItem[]
+}
+
+export interface CompensationOperations {
+  /** Up to `limit` requests, of one state or of all in the order of `COMPENSATION_STATES`; in each the oldest first. */
+  list(wish: { readonly state?: CompensationState | undefined; readonly limit: number }): Promise<CompensationList>
+  /** Throws `OperationRefused` when there is none. */
+  show(id: string): Promise<CompensationItem>
+  /** Tries to undo a parked request again, or one that waits at once. Gives back what it is now. */
+  retry(id: string): Promise<CompensationItem>
+  /** `retry` for every request that is parked. */
+  retryAll(): Promise<Tally>
+  /** Gives up a parked request: what of its writes still stands is left as it is. */
+  discard(id: string): Promise<void>
+}
+
 /** Why an operator's wish was not done: there is no such thing, it is not in a state for it, or it cannot be reached. */
 export class OperationRefused extends Error {
   override readonly name = 'OperationRefused'

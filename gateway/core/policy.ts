@@ -77,6 +77,8 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   readonly at: 'route'
   /** True when it uses `events`, so that outbox and broker are opened only where something is announced. */
   readonly announces?: boolean
+  /** True when, given these options, it writes to several services, so that a journal is opened. */
+  journals?(options: z.output<Schema>): boolean
   /** Exchanges of the broker it publishes to, given these options; declared before anything goes there. */
   exchanges?(options: z.output<Schema>): readonly string[]
   /** Addresses it hands out that other routes must answer, given these options; checked at load. */

@@ -27,6 +27,8 @@ export function recordedScope(values: RecordedValues, response?: unknown): Scope
     clientId: client.id,
     route: String(values['route.id'] ?? ''),
     body: tree.body,
+    parts: tree.parts,
+    write: tree.write,
     response,
   }
 }

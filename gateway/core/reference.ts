@@ -17,12 +17,13 @@ export const ROOTS = [
   'keys',
   'command',
   'composition',
+  'write',
 ] as const
 
 export type Root = (typeof ROOTS)[number]
 
 /** Places that only some policies have; each declares in `reads` which. */
-export const LOCAL_ROOTS = ['response', 'parts', 'item', 'index', 'keys', 'command', 'composition'] as const
+export const LOCAL_ROOTS = ['response', 'parts', 'item', 'index', 'keys', 'command', 'composition', 'write'] as const
 
 export type LocalRoot = (typeof LOCAL_ROOTS)[number]
 
@@ -60,6 +61,7 @@ const FIXED: Readonly<Partial<Record<Root, readonly string[]>>> = {
   route: ['id'],
   command: ['id'],
   composition: ['complete', 'missing'],
+  write: ['key'],
 }
 const PART_FIELDS = ['body', 'status', 'headers']
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -135,6 +137,8 @@ function reader(root: Root, path: readonly string[]): (scope: Scope) => unknown 
       return (scope) => dig(scope.command, path)
     case 'composition':
       return (scope) => dig(scope.composition, path)
+    case 'write':
+      return (scope) => dig(scope.write, path)
     case 'parts':
       return (scope) => dig(scope.parts, path)
     case 'item':

@@ -26,6 +26,8 @@ export interface Scope {
   readonly command?: unknown
   /** `{ complete, missing }`, inside the whole answer of an `aggregate` only. */
   readonly composition?: unknown
+  /** `{ key }` of the write that is compensated, in its `compensate` only. */
+  readonly write?: unknown
 }
 
 /** A scope with some values added, e.g. the parts of an aggregate; the rest stays lazy. */

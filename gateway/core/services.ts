@@ -3,6 +3,7 @@ import type { Breakers } from './breaker.ts'
 import type { Clock } from './clock.ts'
 import type { EventBus } from './events.ts'
 import type { Exchange } from './exchange.ts'
+import type { Journal } from './journal.ts'
 import type { Limiters } from './limiter.ts'
 import type { Store } from './store.ts'
 import type { Logger, Metrics } from './telemetry.ts'
@@ -23,6 +24,7 @@ export interface Services {
   readonly limiters: Limiters
   readonly breakers: Breakers
   readonly events: EventBus
+  readonly journal: Journal
   readonly upstreams: Upstreams
   readonly log: Logger
   readonly metrics: Metrics

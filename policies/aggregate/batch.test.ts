@@ -75,7 +75,7 @@ describe('a call for many items', () => {
     },
     {
       name: 'a body, with their types',
-      part: { path: '/s', method: 'POST', body: { ids: '{keys}' } },
+      part: { path: '/s', method: 'POST', safe: true, body: { ids: '{keys}' } },
       url: 'http://stock.test/s',
       body: '{"ids":["a","b",3]}',
     },

@@ -46,7 +46,7 @@ describe('a part for each item of a list', () => {
   })
 
   test('makes equal calls once only where they change nothing', async () => {
-    const page = await openList({ ...EACH, method: 'POST', body: { sku: '{item.sku}' }, path: '/x' })
+    const page = await openList({ ...EACH, method: 'POST', safe: true, body: { sku: '{item.sku}' }, path: '/x' })
     await page.fetch()
     expect(page.asked).toEqual(['list', 'each', 'each', 'each'])
   })
@@ -71,7 +71,7 @@ describe('a part for each item of a list', () => {
     const parts = {
       list: {},
       each: EACH,
-      last: { method: 'POST', body: { all: '{parts.each.body}', first: '{parts.each.body.0.at}' } },
+      last: { method: 'POST', safe: true, body: { all: '{parts.each.body}', first: '{parts.each.body.0.at}' } },
     }
     const page = await openPage({ parts, answers: { list: LIST, each: echo, last: {} } })
     await page.fetch()

@@ -1,5 +1,6 @@
 import { ClientGone } from '../../gateway/core/errors.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
+import type { Saga } from '../../gateway/core/journal.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import type { Logger } from '../../gateway/core/telemetry.ts'
 import { type Answering, answer } from './answer/answer.ts'
@@ -21,13 +22,17 @@ import { type Composition, compose, type Plan } from './run/compose.ts'
 import { ReplyMemory } from './run/memory.ts'
 import { formFor } from './stream/form.ts'
 import { type StreamEnd, stream } from './stream/stream.ts'
+import { isWrite } from './write/is-write.ts'
+import { keyMistakes, writeMistakes } from './write/mistakes.ts'
+import { createSagas } from './write/saga.ts'
 
 /** Answers with one JSON document composed of the replies of several upstreams, whole or honestly partial. */
 export default definePolicy({
   name: 'aggregate',
   at: 'route',
   ends: true,
-  reads: ['parts', 'item', 'index', 'keys', 'composition'],
+  reads: ['parts', 'item', 'index', 'keys', 'composition', 'write'],
+  journals: ({ parts }) => Object.values(parts).some(isWrite),
   options,
 
   check: (settings, site) => [
@@ -37,9 +42,11 @@ export default definePolicy({
     ...answerMistakes(settings),
     ...fieldMistakes(settings),
     ...streamMistakes(settings),
+    ...writeMistakes(settings, site),
+    ...keyMistakes(settings),
   ],
 
-  create(settings, { clock, log, metrics, openCalls, upstreams }, { path: mount }) {
+  create(settings, { clock, journal, log, metrics, openCalls, upstreams }, { path: mount }) {
     const parts = compileParts(settings, { upstreams, clock })
     const layout = compileLayout(settings)
     const settleConflicts = compileConflicts(layout, parts)
@@ -57,15 +64,36 @@ export default definePolicy({
     }
     const hidden = new Set(Object.entries(settings.parts).flatMap(([name, part]) => (part.hidden ? [name] : [])))
 
+    const sagas = createSagas(
+      { journal, clock, mount, withinMs: settings['compensate-within'] },
+      {
+        compose: (exchange, saga) => composed(exchange, { saga }),
+        answer: (composition, exchange) => answer(composition, answering, exchange),
+      },
+    )
+
+    if (parts.some(({ write }) => write)) return sagas
+
     return async function aggregate(exchange) {
       const form = settings.stream ? formFor(exchange.request) : 'document'
       if (form === 'document') return answer(await composed(exchange), answering, exchange)
-      return stream(exchange, { form, hidden, compose: composed, ended: (end) => logEnd(exchange, log, end) })
+      return stream(exchange, {
+        form,
+        hidden,
+        compose: (each, settled) => composed(each, { settled }),
+        ended: (end) => logEnd(exchange, log, end),
+      })
     }
 
-    async function composed(exchange: Exchange, settled?: (outcome: Outcome) => void): Promise<Composition> {
+    async function composed(exchange: Exchange, { settled, saga }: Composing = {}): Promise<Composition> {
       const totalMs = totalTime(settings.timeout, exchange.deadline - clock.now())
-      const composing = compose(plan, exchange, { clock, totalMs, ...(settled && { settled }) })
+      const composing = compose(plan, exchange, {
+        clock,
+        totalMs,
+        saga,
+        onStep: journal.onStep,
+        ...(settled && { settled }),
+      })
       const composition = settleConflicts(await composing)
       exchange.record.policies.aggregate = summaryOf(composition)
       for (const outcome of composition.outcomes) {
@@ -79,6 +107,11 @@ export default definePolicy({
 /** Whether a part needs no other, or its own condition may skip it before the others are there. */
 function isKnownAtOnce({ inputs, gates, when }: Part): boolean {
   return inputs.length === 0 || (when !== undefined && gates.length === 0)
+}
+
+interface Composing {
+  readonly settled?: ((outcome: Outcome) => void) | undefined
+  readonly saga?: Saga
 }
 
 /** Most time kept back from the route's deadline, so that what came in time is still sent in time. */

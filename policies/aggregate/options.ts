@@ -8,6 +8,7 @@ import { statuses } from './plan/success.ts'
 import { condition } from './plan/when.ts'
 import { expression, GIVEN } from './shape/expression.ts'
 import { fixedMembers, partShape } from './shape/options.ts'
+import { partWriting } from './write/options.ts'
 
 /** Letters first, so that a name is a token of structured fields and never an array index, which would change the order. */
 const partName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, {
@@ -42,6 +43,7 @@ const part = z.strictObject({
   body: jsonTemplate
     .optional()
     .describe('JSON body of the call; a text that is one reference and nothing else keeps the JSON type of the value'),
+  ...partWriting,
   when: condition
     .optional()
     .describe(
@@ -117,6 +119,9 @@ export const options = z.strictObject({
   memory: bytes
     .prefault('16MiB')
     .describe('Most memory for replies kept by "cache" and "fallback-to"; the least recently used go first'),
+  'compensate-within': duration
+    .prefault('10m')
+    .describe('How long it is tried to undo the writes of a composition that failed; then they are parked'),
   'on-conflict': z
     .enum(['error', 'first', 'last'])
     .default('error')

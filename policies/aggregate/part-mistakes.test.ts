@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'an unknown part deep in the body',
-    lines: [...PLAIN, 'method: POST', 'body:', '  list:', '    - "{parts.c.body}"'],
+    lines: [...PLAIN, 'method: POST', 'body:', '  list:', '    - "{parts.c.body}"', 'safe: true'],
     at: 5,
     path: 'body.list[0]',
     message: 'unknown part "c" in "parts.c.body"',
@@ -167,7 +167,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a cache for what may change something',
-    lines: [...PLAIN, 'method: POST', 'cache: 10s'],
+    lines: [...PLAIN, 'method: POST', 'cache: 10s', 'safe: true'],
     at: 3,
     path: 'cache',
     message: 'only what is asked by GET is kept',

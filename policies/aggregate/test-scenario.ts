@@ -215,7 +215,7 @@ function toPart(part: PartSpec, number: number): object {
     path: `/${segments.join('/')}${each?.batch === undefined ? '' : '?ids={keys}'}`,
     query: Object.fromEntries(fields('query')),
     headers: Object.fromEntries(fields('headers')),
-    ...(methodOf(part) === 'POST' && { body: { told: Object.fromEntries(fields('body')) } }),
+    ...(methodOf(part) === 'POST' && { safe: true, body: { told: Object.fromEntries(fields('body')) } }),
     required: part.required,
     success: part.succeeds,
     'max-bytes': `${part.tight ? TIGHT_BYTES : part.each ? 3 * MAX_BYTES : MAX_BYTES}B`,

@@ -1,6 +1,7 @@
 import { type Environment, emptyEnvironment } from '../../gateway/config/environment.ts'
 import { loadConfig } from '../../gateway/config/load.ts'
 import type { CloudEvent, EventAddress, EventBus } from '../../gateway/core/events.ts'
+import type { Journal } from '../../gateway/core/journal.ts'
 import type { Policy } from '../../gateway/core/policy.ts'
 import type { UpstreamServices } from '../../gateway/core/services.ts'
 import { type Connection, createGateway } from '../../gateway/gateway.ts'
@@ -73,6 +74,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
     limiters: createMemoryLimiters({ clock }),
     breakers: createOpossumBreakers({ clock, random, log, metrics }),
     events: events.bus,
+    journal: noJournal,
     log,
     metrics,
     ...options.services,
@@ -154,6 +156,13 @@ function toRequest({ url, method, headers, body, signal }: OutgoingRequest): Req
     signal,
     ...(body instanceof ReadableStream ? { duplex: 'half' } : {}),
   })
+}
+
+/** Requests that write to several services need `createSagaGateway`. */
+const noJournal: Journal = {
+  begin: () => {
+    throw new TypeError('This test has no journal: pass services.journal')
+  },
 }
 
 async function answer(upstream: ScriptedUpstream = () => new Response('ok'), request: Request): Promise<Response> {

@@ -1,16 +1,28 @@
 import type { Database } from 'bun:sqlite'
 import { resolve } from 'node:path'
 import { openDatabaseFile } from './sqlite-open.ts'
-import { migrate } from './sqlite-schema.ts'
 
 /** How long the start waits for another process that has just opened or closed the same file, in milliseconds. */
 const OPENING_PATIENCE_MS = 2_000
 
+/** A file that several processes may share, and what is said about it when it cannot be opened. */
+export interface SharedFile {
+  readonly path: string
+  /** Its name for people, such as "outbox", and the key of the configuration that names its path. */
+  readonly name: string
+  readonly key: string
+  /** Brings the database to the present schema. */
+  readonly migrate: (database: Database) => void
+  /** What to look for in a damaged copy. */
+  readonly lost: string
+}
+
 /**
- * Opens the file of an outbox, made with its directory when missing, brings it to the present schema, and gives what
- * `begin` makes of it. Throws an error that names the file and says how to mend what is wrong.
+ * Opens a file, made with its directory when missing, brings it to the present schema, and gives what `begin` makes of
+ * it. Throws an error that names the file and says how to mend what is wrong.
  */
-export function openOutboxFile<Parts>(path: string, begin: (database: Database) => Parts): Parts {
+export function openSharedFile<Parts>(file: SharedFile, begin: (database: Database) => Parts): Parts {
+  const { path, name, migrate } = file
   let database: Database | undefined
   try {
     database = openDatabaseFile(path)
@@ -23,7 +35,7 @@ export function openOutboxFile<Parts>(path: string, begin: (database: Database) 
     return parts
   } catch (cause) {
     database?.close()
-    throw new Error(`Cannot open the outbox ${resolve(path)}: ${explain(cause)}`, { cause })
+    throw new Error(`Cannot open the ${name} ${resolve(path)}: ${explain(cause, file)}`, { cause })
   }
 }
 
@@ -33,32 +45,33 @@ function assertSound(database: Database): void {
   if (found !== 'ok') throw Object.assign(new Error(found), { code: 'SQLITE_CORRUPT' })
 }
 
-function explain(cause: unknown): string {
+function explain(cause: unknown, file: SharedFile): string {
   const reason = cause instanceof Error ? cause.message : String(cause)
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const mend = MENDS.find(({ codes }) => codes.some((each) => code.startsWith(each)))
-  return mend ? `${reason}; ${mend.how}` : reason
+  return mend ? `${reason}; ${mend.how(file)}` : reason
 }
 
-const MENDS: readonly { readonly codes: readonly string[]; readonly how: string }[] = [
+const MENDS: readonly { readonly codes: readonly string[]; readonly how: (file: SharedFile) => string }[] = [
   {
     codes: ['SQLITE_BUSY', 'SQLITE_LOCKED'],
-    how: 'another process keeps it to itself: a gateway of an older version, or a tool; end it first',
+    how: () => 'another process keeps it to itself: a gateway of an older version, or a tool; end it first',
   },
   {
     codes: ['SQLITE_NOTADB'],
-    how: 'it is some other file: give the outbox a file of its own (services.outbox)',
+    how: ({ name, key }) => `it is some other file: give the ${name} a file of its own (${key})`,
   },
   {
     codes: ['SQLITE_CORRUPT'],
-    how: 'the file is damaged: move it away together with its -wal and -shm files, start anew, and look through the copy with "sqlite3 FILE .recover" for orders that have no event yet',
+    how: ({ lost }) =>
+      `the file is damaged: move it away together with its -wal and -shm files, start anew, and look through the copy with "sqlite3 FILE .recover" for ${lost}`,
   },
   {
     codes: ['SQLITE_FULL'],
-    how: 'make room on its disk',
+    how: () => 'make room on its disk',
   },
   {
     codes: ['SQLITE_CANTOPEN', 'SQLITE_READONLY', 'SQLITE_PERM', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST'],
-    how: 'give the user of this process a directory it may write to (services.outbox)',
+    how: ({ key }) => `give the user of this process a directory it may write to (${key})`,
   },
 ]

@@ -14,10 +14,11 @@ import {
 } from '../../events/outbox.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { retryWhileBusy } from './sqlite-busy.ts'
-import { openOutboxFile } from './sqlite-file.ts'
+import { openSharedFile } from './sqlite-file.ts'
 import { createLeases } from './sqlite-leases.ts'
 import { startOwner } from './sqlite-owner.ts'
 import { mergeDue, toCounts, toEntry, toReceipt } from './sqlite-rows.ts'
+import { migrate } from './sqlite-schema.ts'
 import { prepareStatements } from './sqlite-statements.ts'
 import { systemClock } from './system-clock.ts'
 
@@ -36,7 +37,10 @@ export interface SqliteOutboxOptions {
  */
 export function openSqliteOutbox(options: SqliteOutboxOptions): Outbox {
   const { path, capacity = DEFAULT_OUTBOX_CAPACITY, clock = systemClock } = options
-  const { database, statements, group, leases, owner } = openOutboxFile(path, (database) => begin(database, clock))
+  const { database, statements, group, leases, owner } = openSharedFile(
+    { path, name: 'outbox', key: 'services.outbox', migrate, lost: 'orders that have no event yet' },
+    (opened) => begin(opened, clock),
+  )
   let closed = false
 
   const assertOpen = () => {

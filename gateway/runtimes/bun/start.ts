@@ -5,7 +5,8 @@ import { loadConfig } from '../../config/load.ts'
 import { ConfigError } from '../../config/mistake.ts'
 import type { Plan } from '../../config/plan.ts'
 import type { Clock } from '../../core/clock.ts'
-import type { EventBus, StepHook } from '../../core/events.ts'
+import type { StepHook } from '../../core/events.ts'
+import type { SagaHook } from '../../core/journal.ts'
 import type { Policy } from '../../core/policy.ts'
 import type { UpstreamServices } from '../../core/services.ts'
 import type { Logger } from '../../core/telemetry.ts'
@@ -18,8 +19,10 @@ import { type EventDelivery, startDelivery } from './event-delivery.ts'
 import { fetchTransport } from './fetch-transport.ts'
 import { listen } from './listener.ts'
 import { watchConfig } from './reload.ts'
+import { EVENTS_NEED_RESTART, JOURNAL_NEEDS_RESTART, noEvents, noJournal } from './restart-needed.ts'
 import { connectStore } from './store-connection.ts'
 import { systemClock } from './system-clock.ts'
+import { openUndoing } from './undoing.ts'
 
 export interface StartOptions {
   /** Path of the configuration file. */
@@ -34,6 +37,8 @@ export interface StartOptions {
   readonly policies?: readonly Policy[]
   /** For tests of faults: told of the steps of every event, and waited for at each. */
   readonly onStep?: StepHook
+  /** The same for writes that may have to be undone. */
+  readonly onSagaStep?: SagaHook
 }
 
 export interface RunningGateway {
@@ -48,7 +53,7 @@ export interface RunningGateway {
 
 /** Starts a gateway on Bun. Throws `ConfigError`, or an error that says in one line what to mend; nothing keeps running then. */
 export async function startGateway(options: StartOptions): Promise<RunningGateway> {
-  const { config, log, clock = systemClock, onStep } = options
+  const { config, log, clock = systemClock, onStep, onSagaStep } = options
   const load = (text: string) =>
     loadConfig(text, { file: config, registry: registryOf(options), environment: processEnvironment })
   const plan = load(readConfig(config))
@@ -60,6 +65,10 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     cleanUps.push(store.close)
     const delivery = plan.announces ? await startDelivery(plan, { ...parts, ...(onStep && { onStep }) }) : undefined
     cleanUps.push(() => delivery?.stop(0))
+    const undoing = plan.journals
+      ? openUndoing(plan.services.journal, { ...parts, ...(onSagaStep && { onStep: onSagaStep }) })
+      : undefined
+    cleanUps.push(() => undoing?.stop())
     await store.opened
     const services: UpstreamServices = {
       ...parts,
@@ -70,6 +79,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       limiters: store.limiters,
       breakers: createOpossumBreakers(parts),
       events: delivery?.events ?? noEvents,
+      journal: undoing?.journal ?? noJournal,
     }
     const compile = (from: Plan) => createGateway(from, { services, transport: fetchTransport })
     let current = plan
@@ -78,6 +88,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       ask: (upstream, request) => gateway.ask(upstream, request),
       eventSchema: (type) => current.eventSchema(type),
     })
+    undoing?.start((upstream, request) => gateway.ask(upstream, request))
     const publicPort = options.port ?? plan.server.port
     const { limits } = plan.server
     const listener = bind(`server.port`, plan.server.host, publicPort, (port) =>
@@ -95,13 +106,19 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     let accepting = true
     const admin = createAdminApp({
       accepting: () => accepting,
-      dependencies: async () => [await store.check(), ...((await delivery?.check()) ?? [])],
+      dependencies: async () => [
+        await store.check(),
+        ...((await delivery?.check()) ?? []),
+        ...(undoing ? [await undoing.check()] : []),
+      ],
       metrics: async () => {
         metrics.gauge('sluice_requests_in_flight', gateway.inFlight)
         delivery?.measure()
+        await undoing?.measure().catch(() => {})
         return { contentType: metrics.contentType, text: await metrics.render() }
       },
       operations: delivery?.operations,
+      compensations: undoing?.operations,
       access: plan.server.admin,
     })
     const adminHost = plan.server.admin.host
@@ -117,6 +134,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     cleanUps.push(() => adminListener.stop(true))
     const watcher = watchConfig(config, load, log, metrics, (next) => {
       if (next.announces && !delivery) throw new Error(EVENTS_NEED_RESTART)
+      if (next.journals && !undoing) throw new Error(JOURNAL_NEEDS_RESTART)
       warnOfRestart(plan, next, log)
       gateway = compile(next)
       current = next
@@ -134,6 +152,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
         const until = clock.monotonic() + current.server.grace
         const leftMs = () => Math.max(0, until - clock.monotonic())
         await drain(listener, () => gateway, leftMs)
+        await undoing?.stop()
         if (delivery) await finish(delivery, leftMs(), log)
         await adminListener.stop(true)
         store.close()
@@ -143,16 +162,6 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     for (const cleanUp of cleanUps.reverse()) await cleanUp()
     throw error
   }
-}
-
-const EVENTS_NEED_RESTART =
-  'a route announces events now, or topology has exchanges, and outbox and broker are opened at the start only: restart the gateway'
-
-/** For a configuration that announces nothing; a reload that would is refused. */
-const noEvents: EventBus = { intend: needRestart, accept: needRestart, status: needRestart }
-
-async function needRestart(): Promise<never> {
-  throw new TypeError(EVENTS_NEED_RESTART)
 }
 
 /** Room above the configured limits, in bytes, so that a request a little too large gets a problem and not Bun's empty reply. */

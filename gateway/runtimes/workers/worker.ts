@@ -14,6 +14,7 @@ import { fetchTransport } from './fetch-transport.ts'
 import { requestClock } from './request-clock.ts'
 import { silentMetrics } from './silent-metrics.ts'
 import { unavailableEvents } from './unavailable-events.ts'
+import { unavailableJournal } from './unavailable-journal.ts'
 
 /** What a Worker is told of a request besides the request. */
 export interface RequestContext {
@@ -86,6 +87,7 @@ function compile(plan: Plan): Gateway {
     limiters: createMemoryLimiters(parts),
     breakers: createOpossumBreakers(parts),
     events: unavailableEvents,
+    journal: unavailableJournal,
   }
   return createGateway(plan, { services, transport: fetchTransport })
 }

@@ -1,7 +1,7 @@
+import type { JsonTemplate } from '../../../gateway/core/json-template.ts'
 import type { Reference } from '../../../gateway/core/reference.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
 import { exact, Template } from '../../../gateway/core/template.ts'
-import type { JsonTemplate } from '../plan/json-template.ts'
 import { joinElements, joinPairs } from '../reply/slices.ts'
 import type { Views } from './views.ts'
 

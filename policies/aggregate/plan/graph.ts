@@ -13,9 +13,27 @@ export function graphMistakes(parts: Parts): OptionMistake[] {
       if (mistake) mistakes.push({ path: ['parts', name, ...reading.path], ...mistake })
     }
   }
+  mistakes.push(...afterMistakes(parts))
   const inputs = new Map(Object.entries(parts).map(([name, part]) => [name, inputsOf(part)]))
   for (const cycle of cyclesIn(inputs)) mistakes.push(cycleMistake(cycle, parts))
   return mistakes
+}
+
+function afterMistakes(parts: Parts): OptionMistake[] {
+  return Object.entries(parts).flatMap(([name, { after = [] }]) =>
+    after.flatMap((other, i) =>
+      Object.hasOwn(parts, other)
+        ? []
+        : [
+            {
+              path: ['parts', name, 'after', i],
+              message: `unknown part "${other}"`,
+              found: other,
+              candidates: Object.keys(parts),
+            },
+          ],
+    ),
+  )
 }
 
 function readingMistake({ reference }: Reading, parts: Parts): Omit<OptionMistake, 'path'> | undefined {
@@ -40,13 +58,17 @@ function readingMistake({ reference }: Reading, parts: Parts): Omit<OptionMistak
 function cycleMistake(cycle: readonly string[], parts: Parts): OptionMistake {
   const [first = '', second = first] = cycle
   const path = ['parts', first, ...placeOfReading(parts[first], second)]
-  if (cycle.length === 1) return { path, message: `"${first}" reads its own reply` }
+  if (cycle.length === 1) {
+    const isRead = path.at(2) !== 'after'
+    return { path, message: `"${first}" ${isRead ? 'reads its own reply' : 'waits for itself'}` }
+  }
   return { path, message: `parts wait for each other: ${[...cycle, first].join(' reads ')}` }
 }
 
 function placeOfReading(part: PartOptions | undefined, input: string): Reading['path'] {
   const readings = part ? readingsOf(part) : []
-  return readings.find(({ reference }) => partRead(reference) === input)?.path ?? []
+  const found = readings.find(({ reference }) => partRead(reference) === input)?.path
+  return found ?? ['after', part?.after?.indexOf(input) ?? 0]
 }
 
 /** One cycle for every way back that a walk in file order finds, from the part it was entered at. */

@@ -1,16 +1,6 @@
 import { z } from 'zod'
 import { template } from '../../../gateway/config/fields.ts'
-import type { Scope } from '../../../gateway/core/scope.ts'
-import { exact, Template } from '../../../gateway/core/template.ts'
-
-/** JSON in which every text is a template. */
-export type JsonTemplate =
-  | Template
-  | number
-  | boolean
-  | null
-  | readonly JsonTemplate[]
-  | { readonly [key: string]: JsonTemplate }
+import type { JsonTemplate } from '../../../gateway/core/json-template.ts'
 
 type Json = z.output<ReturnType<typeof z.json>>
 type Sink = Pick<z.core.$RefinementCtx, 'addIssue'>
@@ -33,19 +23,4 @@ function parseText(written: string, path: readonly (string | number)[], sink: Si
     sink.addIssue({ code: 'custom', message, path: [...path], ...(params ? { params } : {}) })
   }
   return null
-}
-
-/**
- * Compiles to a function that gives the value for a request. A reference without a value leaves its key out of a
- * mapping, is null in a list, and alone is undefined. Throws `invalid-request` for a number that cannot be kept.
- */
-export function compileJson(written: JsonTemplate): (scope: Scope) => unknown {
-  if (written instanceof Template) return (scope) => exact(written.value(scope), written.source)
-  if (typeof written !== 'object' || written === null) return () => written
-  if (Array.isArray(written)) {
-    const items = written.map(compileJson)
-    return (scope) => items.map((item) => item(scope))
-  }
-  const members = Object.entries(written).map(([key, value]) => [key, compileJson(value)] as const)
-  return (scope) => Object.fromEntries(members.map(([key, value]) => [key, value(scope)]))
 }

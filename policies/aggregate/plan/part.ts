@@ -4,6 +4,7 @@ import type { UpstreamHandler, Upstreams } from '../../../gateway/core/services.
 import type { AggregateOptions, PartOptions } from '../options.ts'
 import { compileFormat, type Format } from '../reply/formats/format.ts'
 import { compileShape, type Shape } from '../shape/shape.ts'
+import { compileWriting, type Write } from '../write/write.ts'
 import type { Constant } from './constant.ts'
 import { compileForEach, type ForEach } from './for-each.ts'
 import { ranksOf } from './rank.ts'
@@ -23,6 +24,8 @@ export interface Part {
   readonly inputs: readonly number[]
   /** Those of them whose value its call is made of. */
   readonly needs: readonly number[]
+  /** Those of them that must have a reply, or be skipped, although nothing of them is read. */
+  readonly order: readonly number[]
   /** Those of them that decide whether it is asked at all. */
   readonly gates: readonly number[]
   /** Positions of the parts that wait for it, in the order they are asked. */
@@ -36,6 +39,8 @@ export interface Part {
   readonly forEach: ForEach | undefined
   readonly timeoutMs: number | undefined
   readonly call: PartCall
+  /** How it writes; undefined for a part that changes nothing. */
+  readonly write: Write | undefined
   readonly keeping: Keeping | undefined
   /** True when what is asked depends on the caller, by itself or through the parts it reads. */
   readonly isPersonal: boolean
@@ -81,6 +86,7 @@ export function compileParts(
     rank: ranks[index] ?? 0,
     inputs: inputs[index] ?? [],
     needs: positions(readBy(part, (place) => place !== 'when')),
+    order: positions(part.after ?? []),
     gates: positions(readBy(part, (place) => place === 'when')),
     waiting: inputs
       .flatMap((read, i) => (read.includes(index) ? [i] : []))
@@ -99,6 +105,7 @@ export function compileParts(
       maxBytes: part['max-bytes'],
       format: compileFormat(part.as, part['content-type']),
     },
+    write: compileWriting(names[index] ?? '', part),
     keeping: keepingOf(part, personal.has(index)),
     isPersonal: personal.has(index),
   }))

@@ -36,7 +36,9 @@ export function readingsOf(part: PartOptions): Reading[] {
 
 /** Names of the parts a part waits for, each once. */
 export function inputsOf(part: PartOptions): string[] {
-  return [...new Set(readingsOf(part).flatMap(({ reference }) => partRead(reference) ?? []))]
+  return [
+    ...new Set([...readingsOf(part).flatMap(({ reference }) => partRead(reference) ?? []), ...(part.after ?? [])]),
+  ]
 }
 
 /** The part a reference reads. */

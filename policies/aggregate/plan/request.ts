@@ -1,10 +1,11 @@
 import { GatewayError } from '../../../gateway/core/errors.ts'
+import { compileJson } from '../../../gateway/core/json-template.ts'
+import { withQuery } from '../../../gateway/core/request-template.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
-import { exact, Template } from '../../../gateway/core/template.ts'
+import { Template } from '../../../gateway/core/template.ts'
 import { PartFailure } from '../failure.ts'
 import type { PartOptions } from '../options.ts'
 import { acceptedTypes } from './format.ts'
-import { compileJson } from './json-template.ts'
 
 /** A call as it will be made. */
 export interface PartRequest {
@@ -63,24 +64,6 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
     }
     return all
   }
-}
-
-type QueryValue = PartOptions['query'][string]
-
-function withQuery(path: string, query: readonly (readonly [string, QueryValue])[], scope: Scope): string {
-  let rendered = path
-  let separator = path.includes('?') ? '&' : '?'
-  for (const [name, written] of query) {
-    const value = written instanceof Template ? written.value(scope) : written
-    for (const each of [value].flat()) {
-      if (each === undefined || each === null) continue
-      const source = written instanceof Template ? written.source : name
-      const text = typeof each === 'object' ? JSON.stringify(each) : String(exact(each, source))
-      rendered += `${separator}${name}=${encodeURIComponent(text.toWellFormed())}`
-      separator = '&'
-    }
-  }
-  return rendered
 }
 
 function bodyText(value: unknown): string | undefined {

@@ -3,6 +3,7 @@ import type { Scope } from '../../../gateway/core/scope.ts'
 import { PartFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
+import { askWrite } from '../write/ask-write.ts'
 import { type Asked, ask, givenUp, type Round, render } from './ask.ts'
 import { type AskedEach, askEach } from './ask-each.ts'
 import { fallBack } from './fall-back.ts'
@@ -41,6 +42,8 @@ export function askPart(part: Part, { scope, within, round, failure, done }: Ask
     const once = (asked: Asked) => finish((durationMs) => toOutcome(part, asked, durationMs))
     const request = render(part, scope)
     if (request instanceof PartFailure) once({ failure: request })
+    else if (part.write && round.saga)
+      askWrite(part, part.write, request, { scope, limits, round, saga: round.saga, done: once })
     else ask(part, request, { limits, round, done: once })
   }
 }

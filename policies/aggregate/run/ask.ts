@@ -1,5 +1,6 @@
 import type { Clock } from '../../../gateway/core/clock.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
+import type { Saga, SagaHook } from '../../../gateway/core/journal.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
 import { PartFailure, toPartFailure } from '../failure.ts'
 import type { Part } from '../plan/part.ts'
@@ -15,6 +16,8 @@ export interface Round {
   readonly clock: Clock
   readonly queue: CallQueue
   readonly memory: ReplyMemory
+  readonly saga: Saga | undefined
+  readonly onStep: SagaHook | undefined
   /** Ends everything because of a mistake of ours. */
   crash(error: unknown): void
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../gateway/core/clock.ts'
 import { GatewayError } from '../../../gateway/core/errors.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
+import type { Saga, SagaHook } from '../../../gateway/core/journal.ts'
 import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
 import { inputFailure, PartFailure } from '../failure.ts'
 import { type Failed, type Outcome, templateValue } from '../outcome.ts'
@@ -37,6 +38,9 @@ export interface ComposeOptions {
   readonly totalMs: number
   /** Told of every outcome as it is known, in that order. */
   readonly settled?: (outcome: Outcome) => void
+  /** Where writes are noted; where there are parts that write. */
+  readonly saga?: Saga | undefined
+  readonly onStep?: SagaHook | undefined
 }
 
 /**
@@ -85,8 +89,9 @@ class Run {
     this.#unsettled = parts.length
     this.#unsettledRequired = parts.filter(({ required }) => required).length
     this.#scope = extendScope(exchange.scope, { parts: this.#values })
-    const { clock } = options
-    this.#round = { exchange, clock, memory, queue: new CallQueue(concurrency), crash: this.#finished.reject }
+    const { clock, saga, onStep } = options
+    const queue = new CallQueue(concurrency)
+    this.#round = { exchange, clock, memory, queue, saga, onStep, crash: this.#finished.reject }
   }
 
   start(): Promise<Composition> {
@@ -119,9 +124,11 @@ class Run {
   #consider(part: Part): void {
     if (this.#isBegun[part.index] || !this.#areSettled(part.gates)) return
     const inputs = part.needs.flatMap((index) => this.#outcomes[index] ?? [])
-    const failed = firstFailed(inputs)
+    const before = part.order.flatMap((index) => this.#outcomes[index] ?? [])
+    const failed = firstFailed([...inputs, ...before])
     const isExcluded = part.when !== undefined && !part.when(this.#scope)
-    if (!isExcluded && !failed && inputs.length < part.needs.length) return
+    const isAllThere = inputs.length === part.needs.length && before.length === part.order.length
+    if (!isExcluded && !failed && !isAllThere) return
     this.#isBegun[part.index] = true
     if (isExcluded || (!failed && inputs.some(({ kind }) => kind === 'skipped'))) {
       this.#settle(part, { kind: 'skipped', part: part.name })

@@ -1,4 +1,4 @@
-import { OperationRefused, type Operations } from '../../../core/operations.ts'
+import { type CompensationOperations, OperationRefused, type Operations } from '../../../core/operations.ts'
 
 /** How a running gateway is asked. */
 export interface AdminClientOptions {
@@ -22,8 +22,13 @@ function noAnswer(url: string, cause: unknown): string {
   return `The gateway at ${url} has not answered within ${PATIENCE_MS / 1_000} s and goes on: list to see how far it has come, or do it again, which does no harm`
 }
 
+/** Everything an operator may do with a running gateway. */
+export interface AdminClient extends Operations {
+  readonly compensations: CompensationOperations
+}
+
 /** The operations of a running gateway, through its admin listener. */
-export function createAdminClient({ url, token }: AdminClientOptions): Operations {
+export function createAdminClient({ url, token }: AdminClientOptions): AdminClient {
   const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` }
 
   async function ask<Answer>(path: string, method: 'GET' | 'POST' = 'GET'): Promise<Answer> {
@@ -43,6 +48,13 @@ export function createAdminClient({ url, token }: AdminClientOptions): Operation
 
   const at = (id: string) => encodeURIComponent(id)
   return {
+    compensations: {
+      list: ({ state, limit }) => ask(`/compensations?limit=${limit}${state === undefined ? '' : `&state=${state}`}`),
+      show: (id) => ask(`/compensations/${at(id)}`),
+      retry: (id) => ask(`/compensations/${at(id)}/retry`, 'POST'),
+      retryAll: () => ask('/compensations/retry', 'POST'),
+      discard: (id) => ask(`/compensations/${at(id)}/discard`, 'POST'),
+    },
     outbox: {
       list: ({ state, limit }) => ask(`/outbox?limit=${limit}${state === undefined ? '' : `&state=${state}`}`),
       show: (id) => ask(`/outbox/${at(id)}`),

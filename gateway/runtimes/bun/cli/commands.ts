@@ -1,6 +1,7 @@
 import { didYouMean } from '../../../config/mistake.ts'
 import { type Flags, toPort } from './arguments.ts'
 import { check } from './check.ts'
+import { discardCompensation, listCompensations, retryCompensations, showCompensation } from './compensations.ts'
 import { listDeadLetters, replayDeadLetters } from './dead-letters.ts'
 import { discardEntry, listOutbox, retryEntries, showEntry } from './outbox.ts'
 import { routes } from './routes.ts'
@@ -48,6 +49,12 @@ const COMMANDS: Readonly<Record<string, Command | Commands>> = {
     show: { words: 1, flags: OPERATOR, run: ([id], flags) => showEntry(id, operator(flags)) },
     retry: { words: 1, flags: [...OPERATOR, 'all'], run: ([id], flags) => retryEntries(id, operator(flags)) },
     discard: { words: 1, flags: OPERATOR, run: ([id], flags) => discardEntry(id, operator(flags)) },
+  },
+  compensations: {
+    list: { words: 0, flags: [...OPERATOR, 'state', 'limit'], run: (_, flags) => listCompensations(operator(flags)) },
+    show: { words: 1, flags: OPERATOR, run: ([id], flags) => showCompensation(id, operator(flags)) },
+    retry: { words: 1, flags: [...OPERATOR, 'all'], run: ([id], flags) => retryCompensations(id, operator(flags)) },
+    discard: { words: 1, flags: OPERATOR, run: ([id], flags) => discardCompensation(id, operator(flags)) },
   },
   'dead-letters': {
     list: { words: 0, flags: [...OPERATOR, 'limit'], run: (_, flags) => listDeadLetters(operator(flags)) },

@@ -2,11 +2,18 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { ConfigError } from '../../../config/mistake.ts'
 import type { Plan } from '../../../config/plan.ts'
-import { type DeadLetterOperations, OperationRefused, type OutboxOperations } from '../../../core/operations.ts'
+import {
+  type CompensationOperations,
+  type DeadLetterOperations,
+  OperationRefused,
+  type OutboxOperations,
+} from '../../../core/operations.ts'
 import { deadLetterQueues } from '../../../core/topology.ts'
 import { createAmqpDeadLetters } from '../../../events/amqp-dead-letters.ts'
 import { createOutboxOperations } from '../../../events/outbox-operations.ts'
+import { createCompensationOperations } from '../../../saga/compensation-operations.ts'
 import { openSqliteOutbox } from '../sqlite-outbox.ts'
+import { openSqliteSagas } from '../sqlite-sagas.ts'
 import { systemClock } from '../system-clock.ts'
 import { createAdminClient } from './admin-client.ts'
 import { loadFile, reportMistakes } from './check.ts'
@@ -57,26 +64,38 @@ const NOTHING_TO_CLOSE = async () => {}
 export const outboxOf: Reach<OutboxOperations> = async (plan, flags) => {
   const { client, url } = await findGateway(plan, flags)
   if (client) return { operations: client.outbox, from: `the gateway at ${url}`, close: NOTHING_TO_CLOSE }
-  const place = plan.services.outbox
-  if (!place.startsWith(SQLITE)) {
-    throw new OperationRefused(
-      'unavailable',
-      `No gateway runs at ${url}, and its outbox was in memory and is gone with it`,
-    )
-  }
-  const path = resolve(place.slice(SQLITE.length))
-  if (!existsSync(path)) {
-    throw new OperationRefused(
-      'unavailable',
-      `No gateway runs at ${url}, and there is no outbox at ${path} (services.outbox)`,
-    )
-  }
+  const path = fileOf(plan, 'outbox', url)
   const outbox = await openSqliteOutbox({ path })
   return {
     operations: createOutboxOperations(outbox, systemClock),
     from: `${path}; no gateway runs at ${url}`,
     close: () => outbox.close(),
   }
+}
+
+/** The journal of the gateway that runs with this file, or the journal's own file when none does. */
+export const compensationsOf: Reach<CompensationOperations> = async (plan, flags) => {
+  const { client, url } = await findGateway(plan, flags)
+  if (client) return { operations: client.compensations, from: `the gateway at ${url}`, close: NOTHING_TO_CLOSE }
+  const path = fileOf(plan, 'journal', url)
+  const storage = openSqliteSagas({ path })
+  return {
+    operations: createCompensationOperations({ storage, clock: systemClock }),
+    from: `${path}; no gateway runs at ${url}`,
+    close: () => storage.close(),
+  }
+}
+
+/** Throws when what a gateway that is not there has left is not in a file. */
+function fileOf({ services }: Plan, name: 'outbox' | 'journal', url: string): string {
+  const place = services[name]
+  const gone = `No gateway runs at ${url}, and `
+  if (!place.startsWith(SQLITE)) {
+    throw new OperationRefused('unavailable', `${gone}its ${name} was in memory and is gone with it`)
+  }
+  const path = resolve(place.slice(SQLITE.length))
+  if (existsSync(path)) return path
+  throw new OperationRefused('unavailable', `${gone}there is no ${name} at ${path} (services.${name})`)
 }
 
 /** The dead letters as the gateway that runs with this file sees them, or those of its broker when none does. */

@@ -1,0 +1,197 @@
+import type { Clock } from '../core/clock.ts'
+import { digest } from '../core/digest.ts'
+import { GatewayError } from '../core/errors.ts'
+import type { Journal, Saga, SagaDraft, SagaHook } from '../core/journal.ts'
+import type { Logger } from '../core/telemetry.ts'
+import { type Backoff, backoffMs } from '../events/backoff.ts'
+import { nextToUndo, type Rounds, type SagaEntry, type SagaState, statesOf, withWrite } from './saga-entry.ts'
+import type { SagaNews } from './saga-news.ts'
+import { JournalClosedError, SagaGoneError, SagaInUseError, type SagaStorage } from './saga-storage.ts'
+
+export interface JournalParts {
+  readonly storage: SagaStorage
+  readonly clock: Clock
+  readonly random: () => number
+  readonly createId: () => string
+  readonly log: Logger
+  readonly news: SagaNews
+  /** Called when a saga is to be undone. */
+  readonly wake: () => void
+  readonly onStep?: SagaHook
+}
+
+const REWRITE: Backoff = { baseMs: 250, maxMs: 5_000 }
+const KEY_DIGITS = 32
+
+/** The journal on top of a storage: notes what is about to be written and what came of it, and leaves undoing to the undoer. */
+export function createJournal(parts: JournalParts): Journal {
+  return {
+    ...(parts.onStep && { onStep: parts.onStep }),
+    async begin(draft) {
+      const { identity } = draft
+      const rounds = identity === undefined ? {} : await parts.storage.rounds(identity).catch((cause) => refuse(cause))
+      return createSaga(draft, rounds, parts)
+    },
+  }
+
+  function refuse(cause: unknown): never {
+    throw toGatewayError(cause)
+  }
+}
+
+function createSaga(draft: SagaDraft, rounds: Rounds, parts: JournalParts): Saga {
+  const { storage, clock, log, news, wake, onStep } = parts
+  const id = parts.createId()
+  let entry: SagaEntry<SagaState> = {
+    id,
+    state: 'open',
+    draft,
+    rounds,
+    writes: [],
+    beganAtMs: clock.now(),
+    attempts: 0,
+  }
+  const facts = { saga: id, route: draft.route }
+  const put = (next: SagaEntry<SagaState>) => storage.change(id, () => next)
+
+  /** The decision stands even if it cannot be written now (e.g. disk full): it is written later. */
+  async function undoLater(next: SagaEntry<SagaState>, failures: number): Promise<void> {
+    clock.after(backoffMs(REWRITE, failures, parts.random), async () => {
+      try {
+        await put(next)
+        log.info('Noted late that writes are to be undone', facts)
+        wake()
+      } catch (error) {
+        if (isWorthAnotherTry(error)) void undoLater(next, failures + 1)
+      }
+    })
+  }
+
+  /** Never throws. True once it is durable that everything is undone. */
+  async function decideToUndo(reason: string): Promise<boolean> {
+    const undoingSinceMs = clock.now()
+    const undoing = { ...entry, state: 'undoing', reason, undoingSinceMs, writes: withoutPending(entry) } as const
+    const next = nextToUndo(undoing) ? undoing : ({ ...undoing, state: 'undone' } as const)
+    entry = next
+    try {
+      await put(next)
+      return true
+    } catch (error) {
+      log.error('Cannot note that writes are to be undone', { ...facts, reason: messageOf(error) })
+      if (isWorthAnotherTry(error)) void undoLater(next, 1)
+      return false
+    }
+  }
+
+  return {
+    id,
+    get writes() {
+      return statesOf(entry)
+    },
+
+    async keysOf(part) {
+      const base = [draft.identity ?? id, draft.route, part, rounds[part] ?? 0]
+      const [write, compensation] = await Promise.all([digest([...base, 'write']), digest([...base, 'compensation'])])
+      return { write: write.slice(0, KEY_DIGITS), compensation: compensation.slice(0, KEY_DIGITS) }
+    },
+
+    async intend(write) {
+      if (entry.state !== 'open') throw new GatewayError('overloaded')
+      await onStep?.('before-intent')
+      const next = { ...entry, state: 'open', writes: [...entry.writes, { ...write, stage: 'pending' }] } as const
+      try {
+        await (entry.writes.length === 0 ? storage.add(next) : put(next))
+      } catch (cause) {
+        log.error('Cannot note a write', { ...facts, part: write.part, reason: messageOf(cause) })
+        throw toGatewayError(cause)
+      }
+      entry = next
+      await onStep?.('after-intent')
+    },
+
+    async note(part, outcome) {
+      await onStep?.('after-reply')
+      // What comes after the decision changes nothing: the undoer finds out by itself.
+      if (entry.state !== 'open') return
+      const { kind: stage } = outcome
+      const reason = outcome.kind === 'unknown' ? { reason: outcome.reason } : {}
+      const known = entry.writes.find((write) => write.part === part)?.compensation
+      const compensation =
+        outcome.kind === 'done' && known
+          ? { compensation: { ...known, values: { ...known.values, ...outcome.ofReply } } }
+          : {}
+      entry = { ...entry, writes: withWrite(entry.writes, part, { stage, ...reason, ...compensation }) }
+      try {
+        await put(entry)
+      } catch (error) {
+        log.error('Cannot note the outcome of a write', { ...facts, part, outcome: stage, reason: messageOf(error) })
+      }
+      await onStep?.('after-note')
+    },
+
+    async complete(shown) {
+      if (entry.writes.length === 0) return
+      await onStep?.('before-completion')
+      const writes = withoutPending(entry).map((write) =>
+        write.stage === 'done' && (shown.has(write.part) || !write.compensation)
+          ? { ...write, stage: 'kept' as const }
+          : write,
+      )
+      const kept = { ...entry, writes, reason: 'the answer is without some of the writes' }
+      const isWhole = nextToUndo(kept) === undefined
+      const next = isWhole
+        ? ({ ...kept, state: 'done' } as const)
+        : ({ ...kept, state: 'undoing', undoingSinceMs: clock.now() } as const)
+      try {
+        await put(next)
+      } catch (cause) {
+        log.error('Cannot note that writes are complete', { ...facts, reason: messageOf(cause) })
+        if (await decideToUndo('it could not be noted that they are complete')) wake()
+        throw toGatewayError(cause)
+      }
+      entry = next
+      if (!isWhole) wake()
+      await onStep?.('after-completion')
+    },
+
+    async undo(reason, waitMs) {
+      if (entry.writes.length === 0) return
+      await onStep?.('before-undoing')
+      const decided = await decideToUndo(reason)
+      if (!decided || entry.state !== 'undoing') return
+      log.warn('Undoing the writes of a request', { ...facts, reason })
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          forget()
+          cancel()
+          resolve()
+        }
+        const cancel = clock.after(waitMs, end)
+        const forget = news.follow(id, (told) => {
+          entry = told
+          if (told.state !== 'undoing' || told.attempts > 0) end()
+        })
+        wake()
+      })
+    },
+  }
+}
+
+function withoutPending({ writes }: Pick<SagaEntry, 'writes'>): SagaEntry['writes'] {
+  return writes.map((write) =>
+    write.stage === 'pending' ? { ...write, stage: 'unknown', reason: 'its outcome was not waited for' } : write,
+  )
+}
+
+function isWorthAnotherTry(error: unknown): boolean {
+  return !(error instanceof SagaGoneError || error instanceof JournalClosedError)
+}
+
+function toGatewayError(cause: unknown): GatewayError {
+  if (cause instanceof SagaInUseError) return new GatewayError('idempotency-key-in-use', { cause })
+  return new GatewayError('overloaded', { headers: { 'retry-after': '5' }, cause })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,98 @@
+import type { SagaDraft, WriteDraft, WriteState } from '../core/journal.ts'
+
+/**
+ * Where a write stands. `pending` has no outcome yet; in a saga that is undone it counts as `unknown`.
+ *
+ *     pending ─┬─ not-done
+ *              ├─ done ───┬─ kept (the saga was completed)
+ *              └─ unknown ┴─ undone
+ */
+export type WriteStage = 'pending' | 'done' | 'not-done' | 'unknown' | 'kept' | 'undone'
+
+/** A write with what is known of it. */
+export interface JournalWrite extends WriteDraft {
+  readonly stage: WriteStage
+  /** Why its outcome is unknown. */
+  readonly reason?: string
+  /** Why it cannot be undone: an operator decides. */
+  readonly stuck?: string
+}
+
+/**
+ * Where a saga stands. `done` and `undone` end its life.
+ *
+ *     open ─┬─ done
+ *           └─ undoing ─┬─ undone
+ *                       └─ parked ── undoing (an operator puts it back, or discards it)
+ */
+export type SagaState = 'open' | 'undoing' | 'parked' | 'done' | 'undone'
+
+/** The states in which a saga takes up room. */
+export type StoredSagaState = Exclude<SagaState, 'done' | 'undone'>
+
+/** By part, how often its write was undone within a day: what its key is derived from. */
+export type Rounds = Readonly<Record<string, number>>
+
+/** One request's writes, in the order in which they were made. */
+export interface SagaEntry<State extends SagaState = StoredSagaState> {
+  readonly id: string
+  readonly state: State
+  readonly draft: SagaDraft
+  /** How often writes of this identity were undone before. */
+  readonly rounds: Rounds
+  readonly writes: readonly JournalWrite[]
+  /** Milliseconds since the Unix epoch, here and below. */
+  readonly beganAtMs: number
+  /** Why it is undone. */
+  readonly reason?: string
+  /** When it was decided that it is undone, or found to be, or an operator put it back: the bound is counted from here. */
+  readonly undoingSinceMs?: number
+  /** When an operator last put it back, so that writes are asked for again although much time has passed. */
+  readonly requeuedAtMs?: number
+  readonly attempts: number
+  /** When it is tried next; at once when left out. */
+  readonly nextAtMs?: number
+  readonly parkedAtMs?: number
+}
+
+/** What clients may read of the writes. */
+export function statesOf({ writes, state }: Pick<SagaEntry<SagaState>, 'writes' | 'state'>): WriteState[] {
+  return writes.map((write) => ({ part: write.part, outcome: outcomeOf(write, state) }))
+}
+
+function outcomeOf(write: JournalWrite, state: SagaState): WriteState['outcome'] {
+  const { stage } = write
+  if (stage === 'undone' || stage === 'not-done') return stage
+  if (stage === 'kept') return 'done'
+  if (write.compensation && state !== 'done') return 'undoing'
+  return stage === 'done' ? 'done' : 'unknown'
+}
+
+/** The write that is to be undone next: the last of those that still are to be. */
+export function nextToUndo({ writes }: Pick<SagaEntry, 'writes'>): JournalWrite | undefined {
+  return writes.findLast(
+    ({ stage, stuck, compensation }) => TO_UNDO.has(stage) && stuck === undefined && compensation !== undefined,
+  )
+}
+
+const TO_UNDO: ReadonlySet<WriteStage> = new Set(['pending', 'unknown', 'done'])
+
+/** The writes with one of them changed. */
+export function withWrite(
+  writes: readonly JournalWrite[],
+  part: string,
+  change: Partial<Omit<JournalWrite, 'part'>>,
+): JournalWrite[] {
+  return writes.map((write) => (write.part === part ? { ...write, ...change } : write))
+}
+
+/** The rounds after the end of a saga: what was undone gets a new key, what stands keeps its own. */
+export function roundsAfter({ rounds, writes }: Pick<SagaEntry, 'rounds' | 'writes'>): Rounds {
+  const undone = writes.filter(({ stage }) => stage === 'undone')
+  return { ...rounds, ...Object.fromEntries(undone.map(({ part }) => [part, (rounds[part] ?? 0) + 1])) }
+}
+
+/** Whether a saga takes up room. */
+export function isStored(entry: SagaEntry<SagaState>): entry is SagaEntry {
+  return entry.state !== 'done' && entry.state !== 'undone'
+}

@@ -1,0 +1,156 @@
+import { FRAMING_FIELDS } from '../../../gateway/core/framing-fields.ts'
+import type { OptionMistake, Site } from '../../../gateway/core/policy.ts'
+import type { AggregateOptions, PartOptions } from '../options.ts'
+import { inputsOf, referencesIn } from '../plan/readings.ts'
+import { isWrite } from './is-write.ts'
+import type { WrittenCompensation } from './options.ts'
+
+type Parts = AggregateOptions['parts']
+
+/** Writes that nobody could undo, or whose order nobody has said. */
+export function writeMistakes(settings: AggregateOptions, { upstreams }: Site): OptionMistake[] {
+  const { parts } = settings
+  const before = createBefore(parts)
+  const ofParts = Object.entries(parts).flatMap(([name, part]) =>
+    [...partMistakes(part), ...compensationMistakes(name, part, { parts, before, upstreams })].map((mistake) => ({
+      ...mistake,
+      path: ['parts', name, ...mistake.path],
+    })),
+  )
+  const hasWrites = Object.values(parts).some(isWrite)
+  const unsent = hasWrites && settings.stream
+  return [
+    ...ofParts,
+    ...orderMistakes(parts, before),
+    ...(unsent
+      ? [{ path: ['stream'], message: 'cannot be: what was sent of a composition that writes cannot be taken back' }]
+      : []),
+  ]
+}
+
+function partMistakes(part: PartOptions): OptionMistake[] {
+  const { method, safe, compensate } = part
+  const mistakes: OptionMistake[] = []
+  if (safe && method !== 'POST') {
+    const why = method === 'GET' ? 'a GET is safe anyway' : `a ${method} always changes something`
+    mistakes.push({ path: ['safe'], message: `is for POST only: ${why}` })
+  }
+  if (!isWrite(part)) {
+    if (compensate !== undefined)
+      mistakes.push({ path: ['compensate'], message: 'is never used: the part changes nothing' })
+    return mistakes
+  }
+  if (compensate === undefined) {
+    const search = method === 'POST' ? ', or "safe: true" if it changes nothing' : ''
+    const message = `a ${method} changes something: say how it is undone in "compensate", or "compensate: none" if it cannot be${search}`
+    mistakes.push({ path: ['method'], message })
+  }
+  if (part['for-each']) {
+    mistakes.push({ path: ['for-each'], message: 'cannot be with a write: make one call that takes the list' })
+  }
+  if (Object.hasOwn(part.headers, KEY)) mistakes.push({ path: ['headers', KEY], message: OWN_KEY })
+  return mistakes
+}
+
+const KEY = 'idempotency-key'
+const OWN_KEY = `"${KEY}" of a write is the gateway's to make: leave it out`
+
+interface Surroundings {
+  readonly parts: Parts
+  readonly before: (name: string) => ReadonlySet<string>
+  readonly upstreams: readonly string[]
+}
+
+function compensationMistakes(name: string, part: PartOptions, around: Surroundings): OptionMistake[] {
+  const { compensate } = part
+  if (compensate === undefined || compensate === 'none') return []
+  const { upstream, headers } = compensate
+  const mistakes: OptionMistake[] = []
+  if (upstream !== undefined && !around.upstreams.includes(upstream)) {
+    const message = `unknown upstream "${upstream}"`
+    mistakes.push({ path: ['compensate', 'upstream'], message, found: upstream, candidates: around.upstreams })
+  }
+  for (const field of Object.keys(headers)) {
+    const isOurs = FRAMING_FIELDS.has(field) || field === KEY
+    if (isOurs)
+      mistakes.push({
+        path: ['compensate', 'headers', field],
+        message: `"${field}" is the gateway's to write: leave it out`,
+      })
+  }
+  for (const { reference, path } of readingsOf(compensate)) {
+    const message = readingMistake(name, part, reference.source, around)
+    if (message !== undefined) mistakes.push({ path: ['compensate', ...path], message })
+  }
+  return mistakes
+}
+
+/** Everything a compensation reads, and where. */
+export function readingsOf({ path, query, headers, body }: WrittenCompensation) {
+  return [...referencesIn({ path, query, headers, ...(body === undefined ? {} : { body }) }, [])]
+}
+
+function readingMistake(
+  name: string,
+  { as, compensate }: PartOptions,
+  source: string,
+  { parts, before }: Surroundings,
+): string | undefined {
+  const [root = '', read = '', place] = source.split('.')
+  if (LOCAL.has(root)) return `"${source}" has no value here`
+  if (root !== 'parts') return undefined
+  if (!Object.hasOwn(parts, read)) return `unknown part "${read}" in "${source}"`
+  if (read !== name) {
+    return before(name).has(read) ? undefined : `"${source}" may not be there yet: name "${read}" in "after"`
+  }
+  if (typeof compensate === 'object' && compensate['when-unknown'] === 'compensate') {
+    return `"${source}" is not there when nobody knows whether the write was done: use {write.key}, or ask again`
+  }
+  return place === 'body' && as !== 'json'
+    ? `"${source}" must be JSON to be read when the write is made again`
+    : undefined
+}
+
+const LOCAL: ReadonlySet<string> = new Set(['item', 'index', 'keys', 'composition'])
+
+/** By part, all that are settled before it is asked. */
+function createBefore(parts: Parts): (name: string) => ReadonlySet<string> {
+  const known = new Map<string, ReadonlySet<string>>()
+  const before = (name: string): ReadonlySet<string> => {
+    const found = known.get(name)
+    if (found) return found
+    // A cycle is a mistake of its own, and must not be walked for ever.
+    known.set(name, new Set())
+    const part = Object.hasOwn(parts, name) ? parts[name] : undefined
+    const direct = part ? inputsOf(part) : []
+    const all = new Set(direct.flatMap((input) => [input, ...before(input)]))
+    known.set(name, all)
+    return all
+  }
+  return before
+}
+
+/** They are undone in the opposite order, and one that is given up halfway is one of which nobody knows. */
+function orderMistakes(parts: Parts, before: Surroundings['before']): OptionMistake[] {
+  const writes = Object.entries(parts).flatMap(([name, part]) => (isWrite(part) ? [name] : []))
+  return writes.flatMap((later, i) => {
+    const earlier = writes.slice(0, i).find((other) => !before(later).has(other) && !before(other).has(later))
+    if (earlier === undefined) return []
+    const message = `"${earlier}" and "${later}" both write, and nothing says which comes first: add "after: [${earlier}]"`
+    return [{ path: ['parts', later], message }]
+  })
+}
+
+/** `{write.key}` anywhere but in a compensation. */
+export function keyMistakes({ parts, body }: AggregateOptions): OptionMistake[] {
+  const ofParts = Object.entries(parts).flatMap(([name, { compensate: _, ...part }]) => [
+    ...referencesIn(part, ['parts', name]),
+  ])
+  const ofBody = body === undefined ? [] : [...referencesIn(body, ['body'])]
+  return [...ofParts, ...ofBody]
+    .filter(({ reference }) => reference.root === 'write')
+    .map(({ path, reference }) => ({
+      path: [...path],
+      message: `"${reference.source}" has a value in "compensate" only`,
+    }))
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '../../../gateway/core/clock.ts'
+import { digest } from '../../../gateway/core/digest.ts'
+import { ClientGone, GatewayError } from '../../../gateway/core/errors.ts'
+import type { Exchange } from '../../../gateway/core/exchange.ts'
+import type { Journal, Saga } from '../../../gateway/core/journal.ts'
+import type { Composition } from '../run/compose.ts'
+
+export interface SagaParts {
+  readonly journal: Journal
+  readonly clock: Clock
+  /** Name of the place, for keys. */
+  readonly mount: string
+  readonly withinMs: number
+}
+
+/** Answers of a composition that writes: all of it or nothing. */
+export interface Writing {
+  readonly compose: (exchange: Exchange, saga: Saga) => Promise<Composition>
+  readonly answer: (composition: Composition, exchange: Exchange) => Promise<Response>
+}
+
+/** Time kept to send the problem in, once undoing is given up to the background. */
+const RESERVE_MS = 50
+
+/** Composes within a saga: completes it before the answer goes out, and undoes it whenever there is none. */
+export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { compose, answer }: Writing) {
+  async function begin(exchange: Exchange): Promise<Saga> {
+    const { route, request, path, search, trace, scope } = exchange
+    const key = scope.header('idempotency-key')
+    const caller = scope.clientId
+    return journal.begin({
+      route,
+      method: request.method,
+      path: path + search,
+      traceparent: trace.traceparent,
+      withinMs,
+      ...(caller === undefined ? {} : { caller }),
+      ...(key === undefined ? {} : { idempotencyKey: key, identity: await digest([mount, caller ?? null, key]) }),
+    })
+  }
+
+  async function run(exchange: Exchange): Promise<Response> {
+    const saga = await begin(exchange)
+    try {
+      const composition = await compose(exchange, saga)
+      const response = await answer(composition, exchange)
+      await saga.complete(new Set(composition.outcomes.flatMap(({ kind, part }) => (kind === 'ok' ? [part] : []))))
+      return response
+    } catch (error) {
+      const leftMs = exchange.signal.aborted ? 0 : exchange.deadline - clock.now() - RESERVE_MS
+      await saga.undo(reasonOf(error), Math.max(0, leftMs))
+      if (saga.writes.length === 0) throw error
+      throw withWrites(error, saga)
+    } finally {
+      const { record } = exchange
+      record.policies.aggregate = { ...(record.policies.aggregate ?? {}), saga: saga.id, writes: saga.writes }
+    }
+  }
+
+  return (exchange: Exchange): Promise<Response> => {
+    const work = run(exchange)
+    // The client may leave before all is undone or noted.
+    exchange.waitUntil(work.catch(() => {}))
+    return work
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof GatewayError) return error.detail ?? error.code
+  return error instanceof ClientGone ? 'the client has left' : 'the gateway failed'
+}
+
+function withWrites(error: unknown, { writes }: Saga): unknown {
+  if (!(error instanceof GatewayError)) return error
+  const { code, detail, headers, extensions, status, cause } = error
+  return new GatewayError(code, {
+    ...(detail === undefined ? {} : { detail }),
+    ...(code === 'upstream-refused' ? { status } : {}),
+    headers,
+    cause,
+    extensions: { ...extensions, writes },
+  })
+}
