@@ -113,7 +113,9 @@ const services = z
       'memory:, sqlite:<path>, redis://…, rediss://… or upstash:',
     )
       .default('memory:')
-      .describe('Counters and idempotency records: memory:, sqlite:<path>, redis://…, rediss://… or upstash:'),
+      .describe(
+        'Counters and idempotency records: memory:, sqlite:<path>, redis://…, rediss://… or upstash:, the last three with ?prefix=<name> for a deployment of its own',
+      ),
     broker: serviceUrl(['embedded:', 'amqp://', 'amqps://'], 'embedded:, amqp://… or amqps://…')
       .default('embedded:')
       .describe('Where events go: embedded:[port][?file=<path>], amqp://… or amqps://…'),

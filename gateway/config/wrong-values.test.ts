@@ -31,7 +31,28 @@ describe('a wrong value of the server, its services or an upstream', () => {
       in: 'services',
       text: '{ store: "redis://:99999" }',
       told: [
-        '2:20  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "redis:…", which is no valid address',
+        '2:20  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "redis:…", which is no valid address: write redis://host:6379, redis://host:6379/1 (a database) or redis://host:6379?prefix=shop-prod (letters, digits, ".", "_" and "-"), and nothing else after the host',
+      ],
+    },
+    {
+      in: 'services',
+      text: '{ store: "rediss://user:secret@h?prefx=shop" }',
+      told: [
+        '2:20  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "rediss:…", which is no valid address: write redis://host:6379, redis://host:6379/1 (a database) or redis://host:6379?prefix=shop-prod (letters, digits, ".", "_" and "-"), and nothing else after the host',
+      ],
+    },
+    {
+      in: 'services',
+      text: '{ store: "upstash:?prefix=a:b" }',
+      told: [
+        '2:20  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "upstash:…", which is no valid address: write upstash: or upstash:?prefix=shop-prod (letters, digits, ".", "_" and "-")',
+      ],
+    },
+    {
+      in: 'services',
+      text: '{ store: "sqlite:a.db?prefix=shop" }',
+      told: [
+        '2:20  services.store  expected memory:, sqlite:<path>, redis://…, rediss://… or upstash:, found "sqlite:…", which is no valid address: write sqlite:<path>, without "?" in the path',
       ],
     },
     { in: 'server', text: '8080', told: ['2:9  server  expected a mapping, found 8080'] },

@@ -1,5 +1,6 @@
 import { createClient } from 'redis'
 import type { Dependency } from '../../admin/app.ts'
+import { parseStoreAddress } from '../../config/store-address.ts'
 import { type Clock, sleep } from '../../core/clock.ts'
 import type { Limiters } from '../../core/limiter.ts'
 import type { Store } from '../../core/store.ts'
@@ -24,12 +25,15 @@ export interface StoreConnection {
 }
 
 /**
- * Opens `memory:`, `sqlite:<path>`, `redis://…`, `rediss://…` or `upstash:`. A server that is away is no error here: it is
- * asked per request. Throws when a file cannot be opened.
+ * Opens `memory:`, `sqlite:<path>`, `redis://…`, `rediss://…` or `upstash:`, the last three with a `prefix` of their keys. A
+ * server that is away is no error here: it is asked per request. Throws when a file cannot be opened.
  */
 export function connectStore(url: string, clock: Clock, log: Logger): StoreConnection {
   const local = createMemoryLimiters({ clock })
-  if (url === 'memory:') {
+  const address = parseStoreAddress(url)
+  // What the URL was is left out: it may hold a password.
+  if (!address) throw new TypeError('services.store has an address that cannot be read')
+  if (address.kind === 'memory') {
     return {
       store: createMemoryStore({ clock }),
       limiters: local,
@@ -38,22 +42,21 @@ export function connectStore(url: string, clock: Clock, log: Logger): StoreConne
       close: () => {},
     }
   }
-  if (url.startsWith(SQLITE)) {
-    const store = openSqliteStore({ path: url.slice(SQLITE.length), clock })
+  if (address.kind === 'sqlite') {
+    const store = openSqliteStore({ path: address.path, clock })
     // A disk write for every request would cost more than most limits are worth.
     return { store, limiters: local, opened: Promise.resolve(), check: () => readable(store), close: store.close }
   }
-  const { scripts, opened, isUp, close } = url === 'upstash:' ? connectUpstash() : connectRedis(url, clock, log)
+  const { scripts, opened, isUp, close } =
+    address.kind === 'upstash' ? connectUpstash() : connectRedis(address.url, clock, log)
   return {
-    store: createRedisStore({ scripts, clock }),
-    limiters: createUpstashLimiters({ scripts, clock, local }),
+    store: createRedisStore({ scripts, clock, keyPrefix: `${address.prefix}:store:` }),
+    limiters: createUpstashLimiters({ scripts, clock, local, keyPrefix: `${address.prefix}:limit:` }),
     opened,
     check: async () => inOrder(isUp()),
     close,
   }
 }
-
-const SQLITE = 'sqlite:'
 
 async function readable(store: Store): Promise<Dependency> {
   try {
