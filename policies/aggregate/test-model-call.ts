@@ -123,3 +123,10 @@ export function replyOf(
   }
   return { afterMs: kind === 'hangs' || kind === 'stops' ? Number.POSITIVE_INFINITY : afterMs, result: results[kind] }
 }
+
+/** What a reply has for an item: all of it, or of a batch the entry with its key. */
+export function entryFor(result: Result, batch: number | undefined, item: unknown): Result {
+  if (batch === undefined || hasFailed(result)) return result
+  const text = result.hits?.find((hit) => (JSON.parse(hit) as { readonly k: number }).k === item)
+  return text === undefined ? { error: 'invalid-response', answer: 502 } : { text }
+}

@@ -1,5 +1,6 @@
 import {
   type Cut,
+  entryFor,
   type Failure,
   hasFailed,
   memberOf,
@@ -159,7 +160,7 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
     const standIn: Shown = { text: JSON.stringify(ITEM_FALLBACK) }
     const texts: (string | undefined)[] = results.map((result) => result && standIn.text)
     const made = makeCalls(part, number, readyMs, requests ?? [])
-    for (const call of [...made].sort((a, b) => a.endMs - b.endMs)) {
+    for (const call of inOrder(made)) {
       for (const [i, item] of items.entries()) {
         if (!call.positions.includes(i)) continue
         const result = entryFor(call.result, batch, item)
@@ -224,6 +225,12 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
   }
 }
 
+/** As they end; what was given up at the end of another comes after it. */
+function inOrder<Call extends { readonly endMs: number; readonly result: Result }>(calls: readonly Call[]): Call[] {
+  const isGivenUp = ({ result }: Call) => Number(hasFailed(result) && result.error === 'cancelled')
+  return [...calls].sort((a, b) => a.endMs - b.endMs || isGivenUp(a) - isGivenUp(b))
+}
+
 /** Parts that a call is made of, in the order they stand in. */
 export function inputsOf({ each, reads }: PartSpec): number[] {
   const places = ['path', 'query', 'headers', 'body'] as const
@@ -236,13 +243,6 @@ function without({ fallback }: PartSpec, failure: Failure, atMs: number, stale?:
   const shown = stale ?? (fallback && { text: JSON.stringify(FALLBACKS[fallback]) })
   if (shown === undefined || failure.error === 'cancelled') return { kind: 'failed', atMs, failure }
   return { kind: 'fallback', atMs, shown, failure }
-}
-
-/** What a reply has for an item: all of it, or of a batch the entry with its key. */
-function entryFor(result: Result, batch: number | undefined, item: unknown): Result {
-  if (batch === undefined || hasFailed(result)) return result
-  const text = result.hits?.find((hit) => (JSON.parse(hit) as { readonly k: number }).k === item)
-  return text === undefined ? { error: 'invalid-response', answer: 502 } : { text }
 }
 
 const maxBytesOf = ({ tight }: PartSpec) => (tight ? TIGHT_BYTES : 3 * MAX_BYTES)

@@ -141,7 +141,7 @@ function partArbitrary(part: number): fc.Arbitrary<PartSpec> {
             atOnce: fc.constantFrom(undefined, undefined, 1, 2),
             batch: fc.constantFrom(undefined, 2, 3, 50),
           }),
-          { nil: undefined, freq: 1 },
+          { nil: undefined, freq: 3 },
         ),
       ),
       succeeds: fc.constantFrom(['2xx'], ['2xx'], ['2xx', 404], ['2xx', 204]),
