@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono'
+import { sha256 } from '../core/sha256.ts'
 
 /** How the listener is reached, and what proves that somebody may look and decide. */
 export interface AdminAccess {
@@ -64,16 +65,11 @@ function hostCheck({ host }: AdminAccess): Check {
 }
 
 function tokenCheck(token: string): Check {
-  const expected = digest(token)
+  const expected = sha256(token)
   return async ({ headers }) => {
     const [, given] = /^bearer +(\S+)$/i.exec(headers.get('authorization') ?? '') ?? []
     // Digests have one length, and a difference between them says nothing of the token.
-    if (given !== undefined && (await digest(given)) === (await expected)) return undefined
+    if (given !== undefined && (await sha256(given)) === (await expected)) return undefined
     return { status: 401, error: 'Send server.admin.token as a bearer token' }
   }
-}
-
-async function digest(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -1,5 +1,6 @@
 import type { AMQPProperties, Field } from '@cloudamqp/amqp-client'
 import type { DeadLetter } from '../core/operations.ts'
+import { sha256 } from '../core/sha256.ts'
 
 /** A message of a queue of dead letters, as it was fetched. */
 export interface DeadMessage {
@@ -92,7 +93,5 @@ async function digestOf({ routingKey, body }: DeadMessage): Promise<string> {
   const all = new Uint8Array(head.length + body.length)
   all.set(head)
   all.set(body, head.length)
-  const hash = await crypto.subtle.digest('SHA-256', all)
-  const hex = Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  return `sha256-${hex.slice(0, 32)}`
+  return `sha256-${(await sha256(all)).slice(0, 32)}`
 }

@@ -5,6 +5,7 @@ import { buildEvent, readsBody, templatesOf } from '../core/event-recipe.ts'
 import type { CloudEvent, Settlement } from '../core/events.ts'
 import { type AskUpstream, UnknownUpstream } from '../core/own-request.ts'
 import { parseReply, replyTooLarge, UnreadableReply } from '../core/reply-body.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { OutboxEntry } from './outbox.ts'
 import { judgeAnswer, needsText, retryAfterMs, type Verdict } from './settle-verdict.ts'
 
@@ -108,14 +109,4 @@ function findingOfFailure(error: unknown): Finding {
   const afterMs = retryAfterMs(new Headers(error.headers))
   const after = afterMs === undefined ? {} : { afterMs }
   return { kind: 'again', reason: error.code, ...after, isUpstreamAway: AWAY.has(error.code) }
-}
-
-/** A policy or an upstream that ignores the signal must not hold up the rest. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason)
-    if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
-  })
 }

@@ -1,6 +1,7 @@
 import { addressBlock } from '../../gateway/core/address-block.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import type { Reference } from '../../gateway/core/reference.ts'
+import { sha256 } from '../../gateway/core/sha256.ts'
 
 /** Where the answer to a key is kept, and on whose account. */
 export interface Place {
@@ -19,8 +20,8 @@ export async function placeOf(key: string, scope: readonly Reference[], exchange
   const value = owner?.read(exchange.scope)
   const holder = owner?.source === 'client.ip' && typeof value === 'string' ? addressBlock(value) : value
   const [slot, account] = await Promise.all([
-    digest(encode([owner?.source, value, key])),
-    digest(encode([owner?.source, holder])),
+    sha256(encode([owner?.source, value, key])),
+    sha256(encode([owner?.source, holder])),
   ])
   return { slot, account }
 }
@@ -33,7 +34,7 @@ export async function fingerprintOf({ request, path, search, body }: Exchange): 
   const all = new Uint8Array(head.length + 1 + bytes.length)
   all.set(head)
   all.set(bytes, head.length + 1)
-  return digest(all)
+  return sha256(all)
 }
 
 function isThere(value: unknown): boolean {
@@ -42,9 +43,4 @@ function isThere(value: unknown): boolean {
 
 function encode(values: readonly unknown[]): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(values))
-}
-
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', bytes)
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

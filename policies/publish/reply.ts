@@ -1,5 +1,6 @@
 import { collect } from '../../gateway/core/body.ts'
 import { parseReply, replyTooLarge, UnreadableReply } from '../../gateway/core/reply-body.ts'
+import { unlessAborted } from '../../gateway/core/unless-aborted.ts'
 
 /** The response to pass on, its body unread, and what the gateway could read of it. */
 export type ReadReply =
@@ -27,13 +28,4 @@ export async function readReply(response: Response, maxBytes: number, signal: Ab
   } catch (error) {
     return { response: passed, failure: error instanceof Error ? error.message : String(error) }
   }
-}
-
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const leave = () => reject(signal.reason)
-    if (signal.aborted) leave()
-    else signal.addEventListener('abort', leave, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
-  })
 }

@@ -1,6 +1,7 @@
 import { addressBlock } from '../../gateway/core/address-block.ts'
 import type { Reference, Root } from '../../gateway/core/reference.ts'
 import type { Scope } from '../../gateway/core/scope.ts'
+import { sha256 } from '../../gateway/core/sha256.ts'
 
 /** Longest key that is kept as it stands; a client may send values of any length. */
 const MAX_PLAIN_LENGTH = 200
@@ -15,7 +16,7 @@ const PRIVATE_ROOTS: ReadonlySet<Root> = new Set(['headers', 'cookies', 'query',
 export async function bucketKey(by: readonly Reference[], scope: Scope): Promise<string> {
   const plain = JSON.stringify(by.map((reference) => partOf(reference, scope)))
   const isPrivate = by.some(({ root }) => PRIVATE_ROOTS.has(root))
-  return isPrivate || plain.length > MAX_PLAIN_LENGTH ? `#${await digest(plain)}` : plain
+  return isPrivate || plain.length > MAX_PLAIN_LENGTH ? `#${await sha256(plain)}` : plain
 }
 
 type Part = readonly [kind: 'value' | 'address', value: unknown]
@@ -25,9 +26,4 @@ function partOf(reference: Reference, scope: Scope): Part {
   const isAddress = reference.root === 'client' && reference.path[0] === 'ip'
   if (!isAddress && value !== undefined && value !== null && value !== '') return ['value', value]
   return ['address', scope.clientIp === undefined ? null : addressBlock(scope.clientIp)]
-}
-
-async function digest(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
