@@ -104,6 +104,53 @@ test('every mistake of a file is told at once, in the order of the file', () => 
   ])
 })
 
+/** Misspelt keys, each with mistakes beneath it. */
+const MISSPELT = `version: 1
+topolgy:
+  exchanges: [shop.events]
+  queues:
+    warehouse.order-placed: { exchange: shop.event, bindings: [order.placed], bind: ["a*"], retry: [2] }
+    billing.order-placed: { exchange: billing.events, bind: [order.placed] }
+upstreams:
+  orders: { ulr: "http://169.254.169.254" }
+routes:
+  place-order:
+    path: /orders
+    timeout: 5
+    polices:
+      - rate-limit: { limt: 5, windw: 1 }
+      - publish: { type: order.placed, exchang: shop.events, sujbect: "{respose.body.id}" }
+      - publish: { type: order.placed, exchang: shop.events, settle: probe }
+    policys: []
+    upstrem: ordres
+`
+
+test('a misspelt key hides nothing of what stands beneath and beside it', () => {
+  expect(mistakesOf(MISSPELT)).toEqual([
+    '2:1  topolgy  unknown key "topolgy"; did you mean "topology"?',
+    '5:41  topolgy.queues.warehouse.order-placed.exchange  unknown exchange "shop.event"; did you mean "shop.events"?',
+    '5:53  topolgy.queues.warehouse.order-placed.bindings  unknown key "bindings"',
+    '5:86  topolgy.queues.warehouse.order-placed.bind[0]  expected "*" and "#" as whole words, as in "order.*" (one word) or "order.#" (any number), found "a*"',
+    '5:101  topolgy.queues.warehouse.order-placed.retry[0]  expected a duration with its unit, such as "800ms", "10s" or "1m", found 2',
+    '6:39  topolgy.queues.billing.order-placed.exchange  unknown exchange "billing.events"; list it in topology.exchanges',
+    '8:13  upstreams.orders.ulr  unknown key "ulr"; did you mean "url"?',
+    '8:18  upstreams.orders.ulr  "169.254.169.254" is a link-local address, where no service lives',
+    '12:14  routes.place-order.timeout  expected a duration with its unit, such as "800ms", "10s" or "1m", found 5',
+    '13:5  routes.place-order.polices  unknown key "polices"; did you mean "policies"?',
+    '14:23  routes.place-order.polices[0].rate-limit.limt  unknown key "limt"; did you mean "limit"?',
+    '14:32  routes.place-order.polices[0].rate-limit.windw  unknown key "windw"; did you mean "window"?',
+    '14:39  routes.place-order.polices[0].rate-limit.windw  expected a duration with its unit, such as "800ms", "10s" or "1m", found 1',
+    '15:40  routes.place-order.polices[1].publish.exchang  unknown key "exchang"; did you mean "exchange"?',
+    '15:62  routes.place-order.polices[1].publish.sujbect  unknown key "sujbect"; did you mean "subject"?',
+    '15:71  routes.place-order.polices[1].publish.sujbect  unknown name "respose" in "respose.body.id"; did you mean "response"?',
+    '16:40  routes.place-order.polices[2].publish.exchang  unknown key "exchang"; did you mean "exchange"?',
+    '16:70  routes.place-order.polices[2].publish.settle  probe needs the path to ask at: add probe: "/orders/by-key/{headers.idempotency-key}"',
+    '17:5  routes.place-order.policys  unknown key "policys"; did you mean "policies"?',
+    '18:5  routes.place-order.upstrem  unknown key "upstrem"; did you mean "upstream"?',
+    '18:14  routes.place-order.upstrem  unknown upstream "ordres"; did you mean "orders"?',
+  ])
+})
+
 test('a mistake a named list brings to several routes is told once', () => {
   const text = `version: 1
 policies:

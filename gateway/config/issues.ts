@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { show } from './fields.ts'
-import { didYouMean, type Path } from './mistake.ts'
+import { mendKeys, type UnknownKey } from './meant-keys.ts'
+import { didYouMean, nearest, type Path } from './mistake.ts'
 
 /** A mistake in data, before it has a place in a file. */
 export interface DataMistake {
@@ -10,15 +11,53 @@ export interface DataMistake {
   readonly atKey?: boolean
 }
 
-/** Runs a schema and words every issue for the person who wrote the file. `prefix` leads from the document to `data`. */
+/** What a schema says of data. */
+export interface Checked<Value> {
+  /** Undefined when there are mistakes. */
+  readonly value: Value | undefined
+  readonly mistakes: readonly DataMistake[]
+  /** The data as it was probably meant: misspelt keys under their right names, other unknown keys left out. */
+  readonly meant: unknown
+  /** What the schema makes of `meant`; undefined when that has mistakes too. */
+  readonly meantValue: Value | undefined
+  /** Where a path of `meant` stands in the file. */
+  written(path: Path): Path
+}
+
+/** A key may hide others beneath it that are misspelt too; nothing in a file is nested deeper than this. */
+const MOST_PASSES = 8
+
+/**
+ * Runs a schema and words every issue for the person who wrote the file. An unknown key does not hide what is wrong
+ * beside and beneath it. `prefix` leads from the document to `data`.
+ */
 export function check<Schema extends z.ZodType>(
   schema: Schema,
   data: unknown,
   prefix: Path,
-): { readonly value: z.output<Schema> | undefined; readonly mistakes: readonly DataMistake[] } {
-  const result = schema.safeParse(data, { error: word })
-  if (result.success) return { value: result.data, mistakes: [] }
-  return { value: undefined, mistakes: result.error.issues.flatMap((issue) => toMistakes(issue, prefix)) }
+): Checked<z.output<Schema>> {
+  const unknownKeys: DataMistake[] = []
+  let mended = mendKeys(data, [], prefix)
+  for (let pass = 1; ; pass++) {
+    const { meant, written } = mended
+    const { success, data: value, error } = schema.safeParse(meant, { error: word })
+    if (success) {
+      const isRight = unknownKeys.length === 0
+      return { value: isRight ? value : undefined, mistakes: unknownKeys, meant, meantValue: value, written }
+    }
+    const found = error.issues.flatMap((issue) => toMistakes(issue, prefix))
+    const unknown = found.filter(isUnknownKey)
+    const told = (one: DataMistake) => ({ ...one, path: written(one.path) })
+    if (unknown.length === 0 || pass === MOST_PASSES) {
+      return { value: undefined, mistakes: [...unknownKeys, ...found.map(told)], meant, meantValue: undefined, written }
+    }
+    unknownKeys.push(...unknown.map(told))
+    mended = mendKeys(meant, unknown, prefix, mended)
+  }
+}
+
+function isUnknownKey(mistake: DataMistake | UnknownKey): mistake is UnknownKey {
+  return 'meant' in mistake
 }
 
 type RawIssue = Parameters<z.core.$ZodErrorMap>[0]
@@ -30,10 +69,9 @@ function word(issue: RawIssue): string | undefined {
       return mismatch(article(issue.expected), issue.input)
     case 'invalid_value':
       return mismatch(choice(issue.values), issue.input, issue.values)
-    case 'unrecognized_keys': {
-      const known = keysOf(issue.inst)
-      return issue.keys.map((key) => `unknown key "${key}"${didYouMean(key, known)}`).join('\n')
-    }
+    case 'unrecognized_keys':
+      // Not words yet: what the mistakes are made of.
+      return keysOf(issue.inst).join('\n')
     case 'too_small':
       if (issue.origin === 'string' && issue.minimum === 1) return 'must not be empty'
       return `expected ${sizeOf(issue.origin, 'at least', issue.minimum)}, found ${show(issue.input)}`
@@ -105,14 +143,15 @@ function keysOf(schema: unknown): string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
 }
 
-function toMistakes(issue: z.core.$ZodIssue, prefix: Path): DataMistake[] {
+function toMistakes(issue: z.core.$ZodIssue, prefix: Path): (DataMistake | UnknownKey)[] {
   const path = [...prefix, ...issue.path.map((step) => (typeof step === 'number' ? step : String(step)))]
   if (issue.code === 'unrecognized_keys') {
-    const messages = issue.message.split('\n')
-    return issue.keys.map((key, i) => ({
+    const known = issue.message.split('\n')
+    return issue.keys.map((key) => ({
       path: [...path, key],
-      message: messages[i] ?? `unknown key "${key}"`,
+      message: `unknown key "${key}"${didYouMean(key, known)}`,
       atKey: true,
+      meant: nearest(key, known),
     }))
   }
   if (issue.code === 'invalid_key') {

@@ -10,7 +10,7 @@ import { ConfigError } from './mistake.ts'
 import type { Plan, RoutePlan, UpstreamPlan, VersionPlan } from './plan.ts'
 import { mountList, type PolicyNames } from './policies.ts'
 import { type ConfigFile, configSchema } from './schema.ts'
-import { type TopologySection, topologyMistakes, topologySchema, toTopologyWish } from './topology.ts'
+import { type ReadableTopology, readableTopology, topologyMistakes, toTopologyWish } from './topology.ts'
 
 export interface LoadOptions {
   /** Name shown in mistakes. */
@@ -25,18 +25,18 @@ export function loadConfig(text: string, { file, registry, environment = emptyEn
   if (document.data === undefined) throw new ConfigError(document.mistakes)
 
   const structure = check(configSchema, document.data, [])
-  const raw = rawSections(document.data)
+  const raw = rawSections(structure.meant)
   const names: PolicyNames = { registry, lists: raw.policies }
   const upstreams = mountUpstreams(raw, names)
   const eventSchema = createEventSchemas(file, environment)
   const routes = mountRoutes(raw, names, eventSchema)
-  const found = [
-    ...structure.mistakes,
+  const beyond = [
     ...unusedListMistakes(raw, names),
     ...[...upstreams.values(), ...routes.values()].flatMap(({ mistakes }) => mistakes),
     ...crossMistakes(readable(raw), upstreams, routes),
-    ...(raw.topology ? topologyMistakes(raw.topology) : []),
+    ...topologyMistakes(raw.topology),
   ]
+  const found = [...structure.mistakes, ...beyond.map((one) => ({ ...one, path: structure.written(one.path) }))]
   const mistakes = [...document.mistakes, ...place(found, document)]
   if (mistakes.length > 0 || !structure.value) throw new ConfigError(mistakes)
   return { ...toPlan(structure.value, upstreams, routes), eventSchema }
@@ -46,7 +46,7 @@ interface RawSections {
   readonly upstreams: Readonly<Record<string, Record<string, unknown>>>
   readonly policies: Readonly<Record<string, unknown>>
   readonly routes: Readonly<Record<string, Record<string, unknown>>>
-  readonly topology: TopologySection | undefined
+  readonly topology: ReadableTopology
 }
 
 /** The raw document as far as it has the right shape, so that one broken route does not hide the mistakes of the others. */
@@ -54,7 +54,7 @@ function rawSections(data: unknown): RawSections {
   const root = mapping(data)
   const section = (name: string) =>
     Object.fromEntries(Object.entries(mapping(root[name])).map(([key, value]) => [key, mapping(value)]))
-  const topology = topologySchema.safeParse(root.topology ?? {}).data
+  const topology = readableTopology(mapping(root.topology))
   return { upstreams: section('upstreams'), routes: section('routes'), policies: mapping(root.policies), topology }
 }
 

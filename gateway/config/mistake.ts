@@ -38,16 +38,22 @@ export function formatPath(path: Path): string {
 
 /** `; did you mean "x"?` when a candidate is close enough to what was written, else an empty text. */
 export function didYouMean(found: string, candidates: Iterable<string>): string {
-  let nearest: string | undefined
+  const meant = nearest(found, candidates)
+  return meant === undefined ? '' : `; did you mean "${meant}"?`
+}
+
+/** The candidate that was probably meant; undefined when none is close enough. */
+export function nearest(found: string, candidates: Iterable<string>): string | undefined {
+  let nearestYet: string | undefined
   let best = Math.max(2, Math.ceil(found.length / 3)) + 1
   for (const candidate of candidates) {
     const distance = editDistance(found.toLowerCase(), candidate.toLowerCase(), best)
     if (distance < best) {
       best = distance
-      nearest = candidate
+      nearestYet = candidate
     }
   }
-  return nearest === undefined ? '' : `; did you mean "${nearest}"?`
+  return nearestYet
 }
 
 /** Optimal string alignment distance (Levenshtein with transpositions), or `limit` as soon as it cannot be less. */

@@ -66,9 +66,10 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
       followers.push(policy)
       for (const key of policy.provides ?? []) provided.add(key)
     }
+    const beyond = parsed.meantValue === undefined ? [] : siteMistakes(policy, parsed.meantValue, site, optionsPath)
+    mistakes.push(...beyond.map((one) => ({ ...one, path: parsed.written(one.path) })))
     if (parsed.mistakes.length > 0) continue
 
-    mistakes.push(...siteMistakes(policy, parsed.value, site, optionsPath))
     if (policy.at === 'route') {
       const needs = new Set(policy.needs?.(parsed.value))
       if (rendersCaller(parsed.value)) needs.add(principal)

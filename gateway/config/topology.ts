@@ -21,6 +21,9 @@ const pattern = shortText({
     `expected "*" and "#" as whole words, as in "order.*" (one word) or "order.#" (any number), found ${show(input)}`,
 })
 
+const exchangeName = nameInBroker('an exchange', 'shop.events')
+const queueName = nameInBroker('a queue', 'warehouse.order-placed')
+
 /** The longest `x-message-ttl` RabbitMQ takes, in milliseconds. */
 const MAX_DELAY_MS = 4_294_967_295
 
@@ -46,11 +49,11 @@ const queue = z.strictObject({
 
 export const topologySchema = z.strictObject({
   exchanges: z
-    .array(nameInBroker('an exchange', 'shop.events'))
+    .array(exchangeName)
     .default([])
     .describe('Topic exchanges, each with <exchange>.dead-letters, an exchange and a queue'),
   queues: z
-    .record(nameInBroker('a queue', 'warehouse.order-placed'), queue)
+    .record(queueName, queue)
     .default({})
     .describe('Quorum queues by name, with their bindings, retry queues and delivery limit'),
 })
@@ -72,29 +75,80 @@ export function toTopologyWish({ exchanges, queues }: TopologySection, published
   }
 }
 
+/** The section as far as it can be read; an entry that cannot be is undefined, so that the others keep their places. */
+export interface ReadableTopology {
+  /** Undefined when it is no list. */
+  readonly exchanges: readonly (string | undefined)[] | undefined
+  readonly queues: readonly ReadableQueue[]
+}
+
+interface ReadableQueue {
+  readonly name: string
+  readonly exchange: string | undefined
+  readonly bind: readonly (string | undefined)[]
+  readonly retryMs: readonly (number | undefined)[]
+}
+
+/** Reads every part by itself, so that one mistake does not hide what is wrong between the others. */
+export function readableTopology({ exchanges, queues }: Readonly<Record<string, unknown>>): ReadableTopology {
+  const { shape } = queue
+  return {
+    exchanges: read(topologySchema.shape.exchanges, exchanges, exchangeName),
+    queues: Object.entries(isMapping(queues) ? queues : {}).flatMap(([name, value]): ReadableQueue[] => {
+      if (!queueName.safeParse(name).success || !isMapping(value)) return []
+      return [
+        {
+          name,
+          exchange: shape.exchange.safeParse(value.exchange).data,
+          bind: read(shape.bind, value.bind, pattern) ?? [],
+          retryMs: read(shape.retry, value.retry, delay) ?? [],
+        },
+      ]
+    }),
+  }
+}
+
+/** A list as its schema reads it, or entry by entry. */
+function read<Value>(
+  list: z.ZodType<readonly Value[]>,
+  value: unknown,
+  entry: z.ZodType<Value>,
+): readonly (Value | undefined)[] | undefined {
+  if (Array.isArray(value)) return value.map((one) => entry.safeParse(one).data)
+  return list.safeParse(value).data
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Mistakes that show only when names are held against each other. */
-export function topologyMistakes({ exchanges, queues }: TopologySection): DataMistake[] {
+export function topologyMistakes({ exchanges, queues }: ReadableTopology): DataMistake[] {
   const exchangeNames = new Names('exchange')
-  for (const [i, name] of exchanges.entries()) exchangeNames.take(name, ['topology', 'exchanges', i])
+  const listed = (exchanges ?? []).flatMap((name, i) =>
+    name === undefined ? [] : [{ name, path: ['topology', 'exchanges', i] }],
+  )
+  for (const { name, path } of listed) exchangeNames.take(name, path)
   const queueNames = new Names('queue')
-  for (const name of Object.keys(queues)) queueNames.take(name, ['topology', 'queues', name])
-  for (const [i, name] of exchanges.entries()) {
-    const path = ['topology', 'exchanges', i]
+  for (const { name } of queues) queueNames.take(name, ['topology', 'queues', name])
+  for (const { name, path } of listed) {
     exchangeNames.take(deadLetterName(name), path, name)
     queueNames.take(deadLetterName(name), path, name)
   }
   const mistakes: DataMistake[] = []
-  for (const [name, { exchange, bind, retry }] of Object.entries(queues)) {
+  const known = listed.map(({ name }) => name)
+  for (const { name, exchange, bind, retryMs } of queues) {
     const path = ['topology', 'queues', name]
-    if (!exchanges.includes(exchange)) {
-      const hint = didYouMean(exchange, exchanges) || '; list it in topology.exchanges'
+    if (exchanges && exchange !== undefined && !known.includes(exchange)) {
+      const hint = didYouMean(exchange, known) || '; list it in topology.exchanges'
       mistakes.push({ path: [...path, 'exchange'], message: `unknown exchange "${exchange}"${hint}` })
     }
     for (const [i, text] of bind.entries()) {
-      if (bind.indexOf(text) < i) mistakes.push({ path: [...path, 'bind', i], message: `"${text}" stands twice` })
+      if (text === undefined || bind.indexOf(text) === i) continue
+      mistakes.push({ path: [...path, 'bind', i], message: `"${text}" stands twice` })
     }
-    for (const [i, delayMs] of retry.entries()) {
-      queueNames.take(retryQueueName(name, delayMs), [...path, 'retry', i], name)
+    for (const [i, delayMs] of retryMs.entries()) {
+      if (delayMs !== undefined) queueNames.take(retryQueueName(name, delayMs), [...path, 'retry', i], name)
     }
   }
   return [...mistakes, ...exchangeNames.mistakes, ...queueNames.mistakes]

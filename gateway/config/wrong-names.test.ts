@@ -6,10 +6,7 @@ describe('a misspelt name', () => {
     {
       in: 'file',
       text: 'verison: 1\nroutes: { a: { path: /, policies: [respond] } }\n',
-      told: [
-        '1:1  version  expected version: 1, found nothing',
-        '1:1  verison  unknown key "verison"; did you mean "version"?',
-      ],
+      told: ['1:1  verison  unknown key "verison"; did you mean "version"?'],
     },
     {
       in: 'file',
@@ -133,10 +130,7 @@ describe('a misspelt name', () => {
     {
       in: 'upstreamPolicies',
       text: '[{ timeout: { aftr: 1s } }]',
-      told: [
-        '2:67  upstreams.main.policies[0].timeout.after  expected a duration with its unit, such as "800ms", "10s" or "1m", found nothing',
-        '2:69  upstreams.main.policies[0].timeout.aftr  unknown key "aftr"; did you mean "after"?',
-      ],
+      told: ['2:69  upstreams.main.policies[0].timeout.aftr  unknown key "aftr"; did you mean "after"?'],
     },
     {
       in: 'file',
