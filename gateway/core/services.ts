@@ -20,6 +20,8 @@ export interface Services {
   readonly keep: Keep
   /** Calls to upstreams one request may have open at once; Infinity where the runtime sets no bound. */
   readonly openCalls: number
+  /** SHA-256, at once where the runtime can: Web Crypto takes a detour over another thread that costs more than the hash. */
+  readonly sha256: Sha256
   readonly store: Store
   readonly limiters: Limiters
   readonly breakers: Breakers
@@ -29,6 +31,8 @@ export interface Services {
   readonly log: Logger
   readonly metrics: Metrics
 }
+
+export type Sha256 = (bytes: Uint8Array<ArrayBuffer>) => Uint8Array | Promise<Uint8Array>
 
 /**
  * Gives what was made under this name before, else makes it. For data that is expensive to lose, such as fetched keys:

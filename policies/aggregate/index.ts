@@ -46,14 +46,14 @@ export default definePolicy({
     ...keyMistakes(settings),
   ],
 
-  create(settings, { clock, journal, log, metrics, openCalls, upstreams }, { path: mount }) {
+  create(settings, { clock, journal, log, metrics, openCalls, sha256, upstreams }, { path: mount }) {
     const parts = compileParts(settings, { upstreams, clock })
     const layout = compileLayout(settings)
     const settleConflicts = compileConflicts(layout, parts)
     const answering: Answering = {
       write: compileWrite(settings, layout, clock),
       fields: compileFields(settings),
-      tags: settings.etag,
+      hash: settings.etag ? sha256 : undefined,
     }
     const plan: Plan = {
       parts,

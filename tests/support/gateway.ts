@@ -70,6 +70,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
     },
     keep: createKeeper(),
     openCalls: Number.POSITIVE_INFINITY,
+    sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
     store: createMemoryStore({ clock }),
     limiters: createMemoryLimiters({ clock }),
     breakers: createOpossumBreakers({ clock, random, log, metrics }),

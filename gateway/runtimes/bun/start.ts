@@ -75,6 +75,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       fetch: (url, init) => fetch(url, init),
       keep: createKeeper(),
       openCalls: Number.POSITIVE_INFINITY,
+      sha256: (bytes) => new Bun.CryptoHasher('sha256').update(bytes).digest(),
       store: store.store,
       limiters: store.limiters,
       breakers: createOpossumBreakers(parts),

@@ -83,6 +83,7 @@ function compile(plan: Plan): Gateway {
     fetch: (url, init) => fetch(url, init),
     keep: createKeeper(),
     openCalls: OPEN_CALLS,
+    sha256: async (bytes) => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)),
     store: createMemoryStore(parts),
     limiters: createMemoryLimiters(parts),
     breakers: createOpossumBreakers(parts),

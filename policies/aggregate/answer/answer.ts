@@ -1,4 +1,5 @@
 import type { Exchange } from '../../../gateway/core/exchange.ts'
+import type { Sha256 } from '../../../gateway/core/services.ts'
 import type { Failed, Outcome } from '../outcome.ts'
 import type { Composition } from '../run/compose.ts'
 import { entityTag, isKnown } from './etag.ts'
@@ -11,14 +12,14 @@ import type { Write } from './write.ts'
 export interface Answering {
   readonly write: Write
   readonly fields: ReplyFields
-  /** Whether complete answers have an entity tag. */
-  readonly tags: boolean
+  /** Makes the entity tags of complete answers; undefined when they have none. */
+  readonly hash: Sha256 | undefined
 }
 
 /** The composed answer, or 304 when the client has it. Throws `GatewayError` when there is none to give. */
 export async function answer(
   { outcomes, decider }: Composition,
-  { write, fields, tags }: Answering,
+  { write, fields, hash }: Answering,
   exchange: Exchange,
 ): Promise<Response> {
   const decisive = decider ?? withoutAnyReply(outcomes)
@@ -30,8 +31,8 @@ export async function answer(
   if (!isComplete(outcomes)) headers.set('cache-control', 'no-store')
   else if (method === 'GET' || method === 'HEAD') {
     fields.limitCaching(headers, outcomes, { exchange, setsCookie })
-    if (tags && headers.get('cache-control') !== 'no-store') {
-      const tag = await entityTag(bytes)
+    if (hash && headers.get('cache-control') !== 'no-store') {
+      const tag = await entityTag(bytes, hash)
       headers.set('etag', tag)
       if (isKnown(asked.get('if-none-match'), tag)) return notModified(headers)
     }

@@ -1,9 +1,11 @@
+import type { Sha256 } from '../../../gateway/core/services.ts'
+
 /** Octets of the digest that are kept: two answers alike in them are alike. */
 const KEPT_BYTES = 16
 
 /** A strong entity tag (RFC 9110 §8.8.3): the same bytes have the same, on every gateway. */
-export async function entityTag(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes), 0, KEPT_BYTES)
+export async function entityTag(bytes: Uint8Array<ArrayBuffer>, sha256: Sha256): Promise<string> {
+  const digest = (await sha256(bytes)).subarray(0, KEPT_BYTES)
   return `"${btoa(String.fromCharCode(...digest))
     .replaceAll('+', '-')
     .replaceAll('/', '_')

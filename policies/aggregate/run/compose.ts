@@ -113,8 +113,8 @@ class Run {
 
   end(): void {
     for (const cancel of this.#appointments) cancel()
-    // Only after a mistake of ours are calls still running here.
-    this.#all.abort(new Decided())
+    // Only after a mistake of ours are calls still running here; telling nobody costs as much as telling somebody.
+    if (this.#unsettled > 0) this.#all.abort(new Decided())
   }
 
   /**
