@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { createTestGateway } from '../support/gateway.ts'
+import { createSagaGateway } from '../support/saga-gateway.ts'
 
 /** The table "Coming from KrakenD" of `docs/composition.md`: what stands in the right column is loaded and run, row by row. */
 
@@ -51,7 +52,7 @@ async function ask({
     name,
     { upstream: 'service', path: `/${name}`, ...part },
   ])
-  const gateway = await createTestGateway({
+  const { gateway, clock } = await createSagaGateway({
     config: JSON.stringify({
       version: 1,
       upstreams: { service: { url: 'http://service.test', ...upstream } },
@@ -69,7 +70,7 @@ async function ask({
     },
   })
   const answer = gateway.fetch(path, request)
-  await gateway.clock.advance(afterMs)
+  await clock.advance(afterMs)
   const response = await answer
   const { status, headers } = response
   const body = (await response.json()) as unknown
@@ -94,17 +95,10 @@ const ROWS: Readonly<Record<string, (row: string) => Promise<void>>> = {
     expect(urlsOf(await ask({ parts: { a: optionsOf(row) }, replies: {} }))).toEqual(['/users/7'])
   },
   async '`"method": "POST"`'(row) {
-    const { asked } = await ask({
-      parts: { a: optionsOf(row) },
-      replies: {},
-      request: { method: 'POST', body: '{"n":[1]}' },
-    })
+    const request = { method: 'POST', body: '{"n":[1]}' }
+    const { asked } = await ask({ parts: { a: optionsOf(row) }, replies: {}, request })
     expect([asked[0]?.method, await asked[0]?.text()]).toEqual(['POST', '{"n":[1]}'])
-    const silent = await ask({
-      parts: { a: { method: 'POST' } },
-      replies: {},
-      request: { method: 'POST', body: '{"n":[1]}' },
-    })
+    const silent = await ask({ parts: { a: { ...optionsOf(row), body: undefined } }, replies: {}, request })
     expect(await silent.asked[0]?.text()).toBe('')
   },
   async '`"host": ["http://a", "http://b"]`'(row) {
@@ -196,6 +190,15 @@ const ROWS: Readonly<Record<string, (row: string) => Promise<void>>> = {
   },
   async 'no way to make a backend mandatory'(row) {
     expect((await ask({ parts: { a: {}, b: optionsOf(row) }, replies: { '/a': 1 } })).status).toBe(502)
+  },
+  async 'no rollback: "hope for the best"'(row) {
+    const parts = { a: { method: 'POST', ...optionsOf(row) }, b: { path: '/b/{parts.a.body.id}', required: true } }
+    const replies = { '/a': { id: 'F 1' }, '/bookings/F%201': {} }
+    const { status, asked } = await ask({ parts, replies, request: { method: 'POST' } })
+    expect([status, asked.map(({ method, url }) => `${method} ${new URL(url).pathname}`)]).toEqual([
+      502,
+      ['POST /a', 'GET /b/F%201', 'DELETE /bookings/F%201'],
+    ])
   },
   async '`"return_error_details": "b"`'(row) {
     const replies = { '/a': 1, '/b': () => Response.json({ why: 'gone' }, { status: 404 }) }

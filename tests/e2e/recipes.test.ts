@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { createTestGateway } from '../support/gateway.ts'
+import { createSagaGateway } from '../support/saga-gateway.ts'
 
 /** The recipes of `docs/composition.md`, each put into a route and asked. */
 
@@ -30,7 +31,7 @@ async function open(title: string, replies: Record<string, Reply>) {
   const aggregate = parse(recipes.get(title) ?? '') as { readonly parts: Record<string, { readonly upstream: string }> }
   const names = [...new Set(Object.values(aggregate.parts).map(({ upstream }) => upstream))]
   const calls: string[] = []
-  const gateway = await createTestGateway({
+  const { gateway, clock, storage } = await createSagaGateway({
     config: JSON.stringify({
       version: 1,
       upstreams: Object.fromEntries(names.map((name) => [name, { url: `http://${name}.test` }])),
@@ -45,10 +46,14 @@ async function open(title: string, replies: Record<string, Reply>) {
       return reply === undefined ? new Response(null, { status: 500 }) : Response.json(reply)
     },
   })
-  async function ask(path = '/page/7', { afterMs = 0, accept = '' } = {}): Promise<Asked & { readonly text: string }> {
+  async function ask(
+    path = '/page/7',
+    { afterMs = 0, accept = '', json = undefined as unknown } = {},
+  ): Promise<Asked & { readonly text: string }> {
     const before = calls.length
-    const answer = gateway.fetch(path, accept === '' ? {} : { headers: { accept } })
-    await gateway.clock.advance(afterMs)
+    const sent = json === undefined ? {} : { method: 'POST', body: JSON.stringify(json) }
+    const answer = gateway.fetch(path, accept === '' ? sent : { headers: { accept } })
+    await clock.advance(afterMs)
     const response = await answer
     const text = await response.text()
     return {
@@ -60,7 +65,7 @@ async function open(title: string, replies: Record<string, Reply>) {
       calls: calls.slice(before),
     }
   }
-  return { ask, replies, clock: gateway.clock }
+  return { ask, replies, clock, storage }
 }
 
 const fails = (status: number) => () => new Response(null, { status })
@@ -172,6 +177,24 @@ const RUNS: Readonly<Record<string, (title: string) => Promise<void>>> = {
     expect(parsed.at(-1)).toMatchObject({ complete: false })
     expect((await ask()).body).toEqual({ account: { name: 'Ann' } })
     expect((await ask('/page/7', { accept: 'text/event-stream' })).text).toContain('event: part\n')
+  },
+
+  async 'All of it or nothing'(title) {
+    const { ask, replies } = await open(title, {
+      '/bookings': { id: 'F1' },
+      '/reservations': { id: 'H1' },
+      '/bookings/F1': {},
+    })
+    const json = { flight: 'LX 8', hotel: 'Alpina' }
+    expect(await ask('/page/7', { json })).toMatchObject({
+      body: { flight: { id: 'F1' }, hotel: { id: 'H1' } },
+      calls: ['POST /bookings {"flight":"LX 8"}', 'POST /reservations {"hotel":"Alpina"}'],
+    })
+    replies['/reservations'] = fails(409)
+    const { status, text, calls } = await ask('/page/7', { json })
+    expect(status).toBe(409)
+    expect(text).toContain(/`("writes":.*)`/.exec(page)?.[1] ?? 'what the page shows')
+    expect(calls.at(-1)).toBe('DELETE /bookings/F1')
   },
 
   async 'XML, text and forms'(title) {
