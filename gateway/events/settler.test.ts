@@ -33,7 +33,7 @@ async function settled(answer: Answering, ms: number, changes = {}, draft = {}) 
 describe('the settler, by replay', () => {
   test('commits the event of a request the upstream had accepted', async () => {
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
-    const entry = await settled(placed(), 1_000, {}, { traceparent, idempotencyKey: 'key-a' })
+    const entry = await settled(placed(), 1_000, {}, { traceparent, idempotencyKey: 'k'.repeat(60_000) })
     expect(entry).toMatchObject({
       state: 'committed',
       event: {
@@ -61,7 +61,7 @@ describe('the settler, by replay', () => {
         route: 'place-order',
         method: 'POST',
         path: '/orders',
-        idempotencyKey: 'key-a',
+        idempotencyKey: 'k'.repeat(255),
         outcome: 'committed',
         subject: 'o-1',
       },

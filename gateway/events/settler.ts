@@ -206,8 +206,11 @@ function byUpstream(entries: readonly OutboxEntry[]): Map<string, OutboxEntry[]>
   return Map.groupBy(entries, ({ draft }) => draft.settlement?.upstream ?? '')
 }
 
+/** A key may be as long as a header section. */
+const MAX_KEY = 255
+
 function factsOf({ id, draft: { route, method, path, idempotencyKey } }: OutboxEntry) {
-  return { event: id, route, method, path: path.split('?', 1)[0], idempotencyKey }
+  return { event: id, route, method, path: path.split('?', 1)[0], idempotencyKey: idempotencyKey?.slice(0, MAX_KEY) }
 }
 
 function messageOf(error: unknown): string {

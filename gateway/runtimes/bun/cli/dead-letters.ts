@@ -2,7 +2,7 @@ import type { DeadLetterList } from '../../../core/operations.ts'
 import { systemClock } from '../system-clock.ts'
 import { toLimit } from './arguments.ts'
 import { deadLettersOf, type OperatorFlags, operate } from './operator.ts'
-import { age, table } from './table.ts'
+import { age, shorten, table } from './table.ts'
 import { reportTally, theOne } from './wishes.ts'
 
 /** `sluice dead-letters list`: what consumers have given up, why, and what to do about it. */
@@ -27,7 +27,7 @@ function describeList({ queues, letters }: DeadLetterList, from: string, nowMs: 
     age(letter.firstFailureAtMs, nowMs),
     letter.id,
     letter.type ?? '-',
-    letter.subject ?? '-',
+    shorten(letter.subject ?? '-'),
     letter.queue,
     letter.attempts === undefined ? '-' : String(letter.attempts),
     letter.reason ?? '',

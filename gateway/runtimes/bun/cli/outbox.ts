@@ -2,7 +2,7 @@ import { ENTRY_STATES, type OutboxItem, type OutboxList } from '../../../core/op
 import { systemClock } from '../system-clock.ts'
 import { toLimit, toName } from './arguments.ts'
 import { type OperatorFlags, operate, outboxOf } from './operator.ts'
-import { age, facts, oneLine, span, table } from './table.ts'
+import { age, facts, oneLine, shorten, span, table } from './table.ts'
 import { reportTally, theOne } from './wishes.ts'
 
 interface ListFlags extends OperatorFlags {
@@ -29,7 +29,7 @@ function describeList({ counts, entries }: OutboxList, from: string, nowMs: numb
     entry.id,
     entry.route ?? '-',
     entry.event?.type ?? '-',
-    entry.event?.subject ?? '-',
+    shorten(entry.event?.subject ?? '-'),
     entry.reason ?? nextOf(entry, nowMs),
   ])
   const head = ['STATE', 'AGE', 'ID', 'ROUTE', 'EVENT', 'SUBJECT', 'REASON']

@@ -19,6 +19,14 @@ export function facts(rows: readonly (readonly [name: string, value: string | un
   return known.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n')
 }
 
+/** Longest text of others in a column that others stand behind: one of them may fill the screen otherwise. */
+const MAX_CELL = 60
+
+/** The beginning of a text, marked when there is more of it. */
+export function shorten(text: string): string {
+  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL - 1)}…` : text
+}
+
 /** Text of others without what a terminal would obey. */
 export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ')
