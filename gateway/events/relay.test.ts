@@ -81,6 +81,22 @@ describe('The relay', () => {
     expect(published()).toEqual(['event-a1', 'event-b1', 'event-a2'])
   })
 
+  test('asks the outbox for no more than 100 events at once, however many wait', async () => {
+    const { due } = outbox
+    const limits: number[] = []
+    outbox.due = (limit, ...rest) => {
+      limits.push(limit)
+      return due(limit, ...rest)
+    }
+    publisher.answer((each) => each.confirm())
+    for (let i = 0; i < 300; i++) await commitOrder(outbox, `n${i}`, `subject-${i}`)
+    relay.wake()
+    await clock.advance(100)
+    expect(publisher.calls).toHaveLength(300)
+    expect(limits.length).toBeGreaterThan(3)
+    expect(Math.max(...limits)).toBe(100)
+  })
+
   test('has at most 256 events in flight', async () => {
     for (let i = 0; i < 300; i++) await commitOrder(outbox, `n${i}`, `subject-${i}`)
     relay.wake()
@@ -125,7 +141,7 @@ describe('The relay', () => {
     expect(await outbox.list('parked', 10)).toEqual([])
   })
 
-  test('parks an event that is still returned after 30 s, says why, and goes on with its subject', async () => {
+  test('parks an event that is still returned after 30 s, says why, and goes on with its subject (EV-14)', async () => {
     publisher.answer((each) => (each.event.id === 'event-a1' ? each.giveBack() : undefined))
     await order('a1', 'a')
     await order('a2', 'a')

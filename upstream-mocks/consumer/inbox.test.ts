@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createConsumer } from './consumer.ts'
 import { openDatabase } from './database.ts'
 import { createInbox, type Reaction } from './inbox.ts'
@@ -44,6 +47,17 @@ function createNotes(options: { apply?: Reaction['apply']; keepMs?: number; wron
       .map(({ id }) => id)
   return { inbox, clock, notes }
 }
+
+test('a database is synced with each transaction: what was acknowledged survives a power loss', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'inbox-'))
+  const database = openDatabase(join(folder, 'notes.db'))
+  const settings = ['synchronous', 'journal_mode'].map(
+    (name) => Object.values(database.query(`PRAGMA ${name}`).get() ?? {})[0],
+  )
+  expect(settings).toEqual([2, 'wal'])
+  database.close()
+  rmSync(folder, { recursive: true })
+})
 
 describe('an inbox', () => {
   test('lets an event take effect once for each source and id', () => {
@@ -112,6 +126,12 @@ describe('a consumer', () => {
     const patience = { horizonMs: 0, retriesMs: [100], delaysMs: [300] }
     expect(() => createConsumer({ url, inbox, ...patience })).not.toThrow()
     expect(() => createConsumer({ url, inbox, ...patience, delaysMs: [301] })).toThrow(RangeError)
+  })
+
+  test('is patient for 100 ms, 500 ms and 2 s in place, in each round of 10, 30 and 90 s, when nothing else is said', () => {
+    const { inbox } = createNotes({ keepMs: 1 })
+    const rounds = 10_000 + 30_000 + 90_000 + 4 * (100 + 500 + 2_000)
+    expect(() => createConsumer({ url, inbox, horizonMs: 0 })).toThrow(`come again for ${rounds} ms`)
   })
 
   test('names no password when the URL is wrong', () => {

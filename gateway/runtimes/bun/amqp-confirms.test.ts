@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { startDelivering } from '../../../tests/support/delivery-scene.ts'
+import { orderPlaced } from '../../../tests/support/outbox-conformance.ts'
 import { until } from '../../../tests/support/real-time.ts'
 import { type ScriptedBroker, startScriptedBroker } from '../../../tests/support/scripted-broker.ts'
+import { createVirtualClock } from '../../../tests/support/virtual-clock.ts'
+import { createAmqpPublisher } from '../../events/amqp-publisher.ts'
 import { createMemoryOutbox } from '../../events/memory-outbox.ts'
 import type { Outbox } from '../../events/outbox.ts'
 
@@ -31,7 +34,7 @@ describe('The confirmations of a broker', () => {
   const untilLeft = (ids: string[]) =>
     until(`${ids} to be left`, async () => JSON.stringify((await left()).sort()) === JSON.stringify(ids.sort()))
 
-  test('each end the events they name and no other, in any order, one by one or many at once', async () => {
+  test('each end the events they name and no other, in any order, one by one or many at once (EV-25)', async () => {
     await order(10)
     const byTag = [...broker.messages].sort((a, b) => a.tag - b.tag).map(({ messageId }) => messageId)
     const from = (first: number) => byTag.slice(first - 1)
@@ -48,7 +51,7 @@ describe('The confirmations of a broker', () => {
     expect(broker.messages).toHaveLength(10)
   })
 
-  test('that refuse many at once put each of these off, and all of them are sent again', async () => {
+  test('that refuse many at once put each of these off, and all of them are sent again (EV-25)', async () => {
     await order(6)
     broker.nack(4, true)
     broker.ack(6, true)
@@ -70,5 +73,22 @@ describe('The confirmations of a broker', () => {
     await until('two more', () => broker.messages.length >= 5)
     expect(new Set(broker.messages.slice(3, 5).map(({ messageId }) => messageId))).toEqual(new Set(['e1', 'e3']))
     expect((await left()).sort()).toEqual(['e1', 'e3'])
+  })
+
+  test('are waited for 5 s when nothing else is said', async () => {
+    const clock = createVirtualClock()
+    const publisher = createAmqpPublisher({ url: broker.url, clock, random: () => 0, log: delivering.telemetry.log })
+    await until('a connection', () => publisher.state.name === 'ready')
+    let outcome = 'none'
+    const address = { exchange: 'shop', routingKey: 'order.placed' }
+    publisher.publish(orderPlaced('late'), address).catch(({ message }) => {
+      outcome = message
+    })
+    await until('the message', () => broker.messages.some(({ messageId }) => messageId === 'late'))
+    await clock.advance(4_999)
+    expect(outcome).toBe('none')
+    await clock.advance(1)
+    expect(outcome).toBe('the broker did not confirm within 5000 ms')
+    await publisher.close()
   })
 })

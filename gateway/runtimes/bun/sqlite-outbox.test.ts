@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { commitOrder, testOutbox } from '../../../tests/support/outbox-conformance.ts'
 import { LEFT_WITHOUT_OUTCOME } from '../../events/outbox.ts'
 import { openSqliteOutbox } from './sqlite-outbox.ts'
+import { migrate } from './sqlite-schema.ts'
 
 const DRAFT = { route: 'place-order', method: 'POST', path: '/orders' }
 
@@ -50,6 +51,17 @@ describe('The SQLite outbox', () => {
     }
     expect(order).toEqual(['a1', 'a2', 'a3'])
     await after.close()
+  })
+
+  test('has each transaction synced before it is acknowledged: what was written survives a power loss', () => {
+    const database = new Database(newPath())
+    migrate(database)
+    const settings = ['synchronous', 'journal_mode'].map(
+      (name) => Object.values(database.query(`PRAGMA ${name}`).get() ?? {})[0],
+    )
+    // 2 is FULL. With NORMAL a log is synced at checkpoints only.
+    expect(settings).toEqual([2, 'wal'])
+    database.close()
   })
 
   test('lets the writes of one turn share one transaction', async () => {
