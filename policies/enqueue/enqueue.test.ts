@@ -188,7 +188,7 @@ describe('enqueue, asked again with an Idempotency-Key', () => {
   })
 })
 
-describe('enqueue, given what no queue should hold', () => {
+describe('enqueue, given what no queue should hold (EV-28)', () => {
   const schema = JSON.stringify({
     $id: 'https://shop.test/order.requested.json',
     type: 'object',

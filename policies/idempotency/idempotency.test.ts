@@ -120,7 +120,7 @@ describe('idempotency', () => {
     expect(await (await gateway.fetch('/x/1', post('k'))).text()).toBe('done')
   })
 
-  test('gives one order to fifty equal requests at once', async () => {
+  test('gives one order to fifty equal requests at once (EV-26)', async () => {
     const gateway = await gatewayWith()
     const all = await Promise.all(Array.from({ length: 50 }, () => gateway.fetch('/x/1', post('k'))))
     expect(gateway.upstreamRequests).toHaveLength(1)

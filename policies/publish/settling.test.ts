@@ -79,7 +79,7 @@ describe('orders whose answers are lost', () => {
   })
 })
 
-describe('a gateway that dies', () => {
+describe('a gateway that dies (EV-02, EV-03)', () => {
   /** Stops for ever at a step, as a process does that is killed there; everything after it goes on. */
   function dyingAt(step: Step) {
     const dead = Promise.withResolvers<void>()
@@ -114,7 +114,7 @@ describe('a gateway that dies', () => {
   })
 })
 
-describe('fifty requests with one key at once', () => {
+describe('fifty requests with one key at once (EV-26)', () => {
   test('are one order and one event', async () => {
     const policies = [{ idempotency: { required: true } }, PUBLISH]
     const { gateway, clock, committed, service } = await shop(() => 'answer', { policies })
@@ -135,7 +135,7 @@ describe('fifty requests with one key at once', () => {
   })
 })
 
-describe('an order that is not valid', () => {
+describe('an order that is not valid (EV-28)', () => {
   test.each([
     { name: 'one the service refuses', body: '{"quantity":0}', status: 400 },
     { name: 'one that is too large', body: JSON.stringify({ quantity: 1, note: 'x'.repeat(1_100_000) }), status: 413 },

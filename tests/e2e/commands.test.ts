@@ -174,7 +174,7 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
     expect(ids.sort()).toEqual(accepted.map(({ id }) => id).sort())
   }, 60_000)
 
-  test('wait where the broker has another queue of that name, and the gateway says so and is not ready', async () => {
+  test('wait where the broker has another queue of that name, and the gateway says so and is not ready (EV-18)', async () => {
     const channel = await observer.channel()
     await channel.queueDeclare(queue, { durable: true })
     program = new Program(await writeConfig())

@@ -66,7 +66,7 @@ routes:
     return ready.dependencies.find(({ name }) => name === 'outbox')?.detail
   }
 
-  test('refuses orders without asking the upstream, reads on, loses nothing, and takes orders again when there is room', async () => {
+  test('refuses orders without asking the upstream, reads on, loses nothing, and takes orders again when there is room (EV-11)', async () => {
     expect(await place()).toEqual({ status: 201, retryAfter: null })
     disk?.fill()
     let answer = await place()

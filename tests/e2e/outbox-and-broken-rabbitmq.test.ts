@@ -46,7 +46,7 @@ describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not i
   const untilDrained = () => until('an empty outbox', async () => (await left()) === 0, 60_000)
   const ids = (subject: string, count: number) => Array.from({ length: count }, (_, i) => `${subject}-${i}`)
 
-  test('loses nothing that was confirmed, and sends the rest again, when it is killed in the middle of publishing', async () => {
+  test('loses nothing that was confirmed, and sends the rest again, when it is killed in the middle of publishing (EV-04)', async () => {
     const subjects = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
     const orders = subjects.map(async (subject) => {
       for (const id of ids(subject, 250)) await delivering.order(id, subject, watched.exchange)
@@ -80,7 +80,7 @@ describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not i
     expect(firstsOf(await watched.drain())).toHaveLength(6_200)
   }, 240_000)
 
-  test('takes orders while it asks for a pause, until the outbox is full, and then says 503 with when to come again', async () => {
+  test('takes orders while it asks for a pause, until the outbox is full, and then says 503 with when to come again (EV-09)', async () => {
     await delivering.stop()
     start(40)
     await until('a connection', () => delivering.publisher.state.name === 'ready')

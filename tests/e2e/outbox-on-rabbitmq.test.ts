@@ -48,7 +48,7 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
   }
   const SUBJECTS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 
-  test('loses nothing and keeps each order when the connection is cut in the middle of a frame, many times', async () => {
+  test('loses nothing and keeps each order when the connection is cut in the middle of a frame, many times (EV-07)', async () => {
     const cutting = (async () => {
       for (const bytes of [10_007, 23_456, 777, 40_001, 5_333]) {
         proxy.cutAfter(bytes)
@@ -77,7 +77,7 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
     expect(delivering.telemetry.valueOf('sluice_relay_retries_total')).toBeGreaterThan(0)
   }, 60_000)
 
-  test('does not take the confirmation of an event nobody is bound for as a delivery, and sends it once one is', async () => {
+  test('does not take the confirmation of an event nobody is bound for as a delivery, and sends it once one is (EV-14)', async () => {
     await watched.use((channel) => channel.queueUnbind(watched.queue, watched.exchange, '#'))
     await delivering.order('a-0', 'a', watched.exchange)
     await delivering.order('a-1', 'a', watched.exchange)
@@ -89,7 +89,7 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
     expect((await watched.drain()).map(({ id }) => id)).toEqual(['a-0', 'a-1'])
   })
 
-  test('keeps the events of an exchange that is deleted, while those of another pass, and sends them when it is back', async () => {
+  test('keeps the events of an exchange that is deleted, while those of another pass, and sends them when it is back (EV-15)', async () => {
     const other = await watchExchange(brokerUrl)
     await delivering.order('a-0', 'a', watched.exchange)
     await untilDrained()
@@ -129,7 +129,7 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
     expect(firstsOf(await watched.drain())).toHaveLength(300)
   }, 60_000)
 
-  test('counts thousands of confirmations exactly', async () => {
+  test('counts thousands of confirmations exactly (EV-25)', async () => {
     await orderAll(SUBJECTS, 300)
     await untilDrained()
     const arrivals = await watched.drain()

@@ -33,7 +33,7 @@ const order = (scene: Scene) =>
   fetch(`${scene.url}/orders`, { method: 'POST', headers: { 'idempotency-key': 'k' }, body: '{"sku":"a"}' })
 
 describe('a store in an SQLite file', () => {
-  test('gives one order to fifty equal requests at once, sent to two gateways', async () => {
+  test('gives one order to fifty equal requests at once, sent to two gateways (EV-26)', async () => {
     const [one, other] = [await gateway(), await gateway()]
     const all = await Promise.all(Array.from({ length: 50 }, (_, i) => order(i % 2 === 0 ? one : other)))
     const ran = all.filter(({ status, headers }) => status === 200 && !headers.has('idempotent-replayed'))

@@ -117,7 +117,7 @@ export function testDeadLetters(name: string, brokerUrl: () => string): void {
       expect(await kindOf(deadLetters.replay('a'))).toBe('not-found')
     })
 
-    test('take effect once though the replay is run twice by two people at once, and its end is cut off', async () => {
+    test('take effect once though the replay is run twice by two people at once, and its end is cut off (CON-07)', async () => {
       const effects = new Set<string>()
       let deliveries = 0
       const inbox = await observer.channel()

@@ -171,7 +171,7 @@ export function testTopology(name: string, brokerUrl: () => string): void {
       expect((await next('placed')).bodyString()).toBe('again')
     })
 
-    test('that differs from what is there is told with both values and how to mend it, and only its events wait', async () => {
+    test('that differs from what is there is told with both values and how to mend it, and only its events wait (EV-18)', async () => {
       await declareRaw('placed', { ...placedArguments(), 'x-delivery-limit': 5 })
       await start(placed(), all())
       const reason =

@@ -50,7 +50,7 @@ afterAll(async () => {
 })
 
 describe('orders under a key', () => {
-  test('are one order for 50 at once, while the service is killed and after', async () => {
+  test('are one order for 50 at once, while the service is killed and after (EV-26)', async () => {
     for (const round of [1, 2, 3]) {
       const key = `key-${round}`
       const asking = Array.from({ length: 50 }, () => placed(key))
