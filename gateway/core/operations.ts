@@ -19,16 +19,16 @@ export interface OutboxItem {
   readonly caller?: string
   readonly idempotencyKey?: string
   readonly traceparent?: string
-  /** Why it is unknown or parked. */
+  /** Why it is unknown or parked, or why a committed one still waits, which only a gateway that runs can tell. */
   readonly reason?: string
-  /** How often recovery has tried to settle it. */
+  /** How often the gateway has tried to settle it; of a committed one, how often it was sent in vain. */
   readonly attempts?: number
   /** Times in milliseconds since the Unix epoch. */
   readonly intendedAtMs?: number
   readonly committedAtMs?: number
   readonly parkedAtMs?: number
   readonly deliveredAtMs?: number
-  /** When recovery tries next. */
+  /** When it is settled or sent next. */
   readonly nextAtMs?: number
   readonly event?: OutboxItemEvent
   readonly settlement?: { readonly mode: 'replay' | 'probe'; readonly upstream: string }
@@ -61,7 +61,7 @@ export interface OutboxOperations {
   list(wish: { readonly state?: EntryState | undefined; readonly limit: number }): Promise<OutboxList>
   /** Throws `OperationRefused` when there is none. */
   show(id: string): Promise<OutboxItem>
-  /** Puts a parked entry back, or lets recovery try an unknown one at once. Gives back what it is now. */
+  /** Puts a parked entry back, or lets an unknown one be settled at once. Gives back what it is now. */
   retry(id: string): Promise<OutboxItem>
   /** `retry` for every entry that is parked. */
   retryAll(): Promise<Tally>

@@ -7,11 +7,25 @@ import {
   type OutboxOperations,
 } from '../core/operations.ts'
 import { type ListCursor, type Outbox, type OutboxEntry, OutboxStateError, type Receipt } from './outbox.ts'
+import type { Relay } from './relay.ts'
 
 const PAGE = 100
 
-/** What an operator may do with an outbox. The relay and the recovery find what was put back by themselves. */
-export function createOutboxOperations(outbox: Outbox, clock: Pick<Clock, 'now'>): OutboxOperations {
+/**
+ * What an operator may do with an outbox. Relay and settler find what was put back by themselves. `waiting` says why a
+ * committed event waits, where a relay runs that knows.
+ */
+export function createOutboxOperations(
+  outbox: Outbox,
+  clock: Pick<Clock, 'now'>,
+  waiting: Relay['waiting'] = () => undefined,
+): OutboxOperations {
+  const toItem = (found: OutboxEntry | Receipt, whole = false): OutboxItem => {
+    const item = itemOf(found, whole)
+    if (found.state !== 'committed' || !found.event || !found.address) return item
+    return { ...item, ...waiting({ id: found.id, event: found.event, address: found.address }) }
+  }
+
   async function find(id: string): Promise<OutboxEntry | Receipt> {
     const found = await outbox.find(id)
     if (found) return found
@@ -88,7 +102,7 @@ const NOTHING_TO_RETRY =
 
 const WHY_NOT = {
   parked: 'it is parked',
-  unknown: 'recovery has no way to ask again, and parks it by itself',
+  unknown: 'it cannot be settled by asking again, and is parked by itself',
   pending: 'its request is still running',
   committed: 'it waits for the broker, and is sent by itself',
   delivered: 'the broker has it',
@@ -110,7 +124,7 @@ function reasonOf(error: unknown): string {
   throw error
 }
 
-function toItem(found: OutboxEntry | Receipt, whole = false): OutboxItem {
+function itemOf(found: OutboxEntry | Receipt, whole: boolean): OutboxItem {
   if (found.state === 'delivered') return found
   const { id, state, draft, reason, attempts, intendedAtMs, committedAtMs, parkedAtMs, nextAtMs } = found
   const { route, method, path, caller, idempotencyKey, traceparent, settlement } = draft

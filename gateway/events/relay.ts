@@ -3,10 +3,12 @@ import type { StepHook } from '../core/events.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
 import { createDelivery } from './delivery.ts'
+import { createFailureNotices } from './failure-notices.ts'
 import type { Lease } from './lease.ts'
 import type { DueEvent, Outbox } from './outbox.ts'
 import { measureOutbox } from './outbox-gauges.ts'
 import type { Publisher } from './publisher.ts'
+import { createPutOffs, type Waiting } from './put-offs.ts'
 import { createWithheldAddresses } from './withheld-addresses.ts'
 
 export interface RelayParts {
@@ -32,6 +34,8 @@ export interface Relay {
    * milliseconds have passed. Resolves with the number of events that stay in the outbox.
    */
   flush(withinMs: number): Promise<number>
+  /** Why a committed event waits, as far as this process knows; undefined when it is about to be sent. */
+  waiting(entry: Pick<DueEvent, 'id' | 'event' | 'address'>): Waiting | undefined
   /** Starts nothing further, and resolves when nothing is in flight. Comes before lease and outbox are ended. */
   stop(): Promise<void>
 }
@@ -42,6 +46,10 @@ const BATCH = 100
 const MAX_IN_FLIGHT = 256
 const RETRY: Backoff = { baseMs: 100, maxMs: 30_000 }
 
+const NOT_OURS =
+  'this gateway does not have the lease of the outbox: the one knows why whose sluice_relay_lease_held is 1'
+const NOT_CONNECTED = 'the connection to the broker does not stand yet'
+
 /** Starts a relay: it publishes when woken, and sweeps up every second what was left for any reason. */
 export function createRelay(parts: RelayParts): Relay {
   const { outbox, publisher, lease, clock, random, log, metrics } = parts
@@ -49,7 +57,8 @@ export function createRelay(parts: RelayParts): Relay {
   /** Entries in flight or put off; what comes after them in their subjects waits with them. */
   const busy = new Set<string>()
   const withheld = createWithheldAddresses()
-  const failures = new Map<string, number>()
+  const putOffs = createPutOffs()
+  const tellFailure = createFailureNotices(clock, log)
   const inFlight = new Set<Promise<void>>()
   const retries = new Set<() => void>()
   /** Put off, and to be tried again as soon as anything may be published. */
@@ -113,6 +122,7 @@ export function createRelay(parts: RelayParts): Relay {
         // Whoever has the lease now sends it again; should that be this process once more, it begins anew.
         if (lease.isHeld) return putOff(entry, error)
         busy.delete(entry.id)
+        putOffs.ended(entry.id)
         withheld.ended(entry.address)
       })
       .finally(() => {
@@ -125,19 +135,14 @@ export function createRelay(parts: RelayParts): Relay {
   }
 
   function putOff(entry: DueEvent, error: unknown): void {
-    const { id, event, address } = entry
+    const { id, address } = entry
+    const reason = messageOf(error)
     withheld.failed(address)
-    const count = (failures.get(id) ?? 0) + 1
-    failures.set(id, count)
+    const failures = putOffs.failed(entry, reason)
     metrics.count('sluice_relay_retries_total')
-    const delayMs = Math.round(backoffMs(RETRY, count, random))
-    log.warn('An event was not delivered and will be sent again', {
-      id,
-      event: event.id,
-      failures: count,
-      retryInMs: delayMs,
-      reason: messageOf(error),
-    })
+    const delayMs = Math.round(backoffMs(RETRY, failures, random))
+    putOffs.until(id, clock.now() + delayMs)
+    tellFailure({ entry, failures, retryInMs: delayMs, reason })
     const cancel = clock.after(delayMs, () => {
       retries.delete(cancel)
       again.push(entry)
@@ -149,7 +154,7 @@ export function createRelay(parts: RelayParts): Relay {
   function release({ id, address }: DueEvent): void {
     busy.delete(id)
     withheld.ended(address)
-    failures.delete(id)
+    putOffs.ended(id)
     delivery.forget(id)
   }
 
@@ -191,6 +196,14 @@ export function createRelay(parts: RelayParts): Relay {
         wake()
         await nextChange()
       }
+    },
+
+    waiting(entry) {
+      if (!lease.isHeld) return { reason: NOT_OURS }
+      const found = putOffs.of(entry, withheld.keys)
+      const { state } = publisher
+      if (state.name === 'ready') return found
+      return { ...found, reason: 'reason' in state ? `the broker is ${state.name}: ${state.reason}` : NOT_CONNECTED }
     },
 
     async stop() {

@@ -41,7 +41,9 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-function write(admin: object): void {
+const BOUND = { 'inventory.order-placed': { exchange: 'shop.events', bind: ['order.placed'] } }
+
+function write(admin: object, queues: object = BOUND): void {
   const file = {
     version: 1,
     server: { admin, grace: '1s' },
@@ -52,7 +54,7 @@ function write(admin: object): void {
     },
     topology: {
       exchanges: ['shop.events'],
-      queues: { 'inventory.order-placed': { exchange: 'shop.events', bind: ['order.placed'] } },
+      queues,
     },
     routes: { all: { path: '/', policies: [{ respond: { status: 204 } }] } },
   }
@@ -146,10 +148,26 @@ describe('sluice outbox', () => {
       'one',
       'two',
     ])
+    expect((await sluice('outbox', 'list')).output).toContain('only that knows why one waits')
+    expect((await sluice('outbox', 'show', 'one')).output).toContain('only that knows why one waits')
     await start()
     const channel = await bury()
     const held = async () => (await channel.queueDeclare('inventory.order-placed', { passive: true })).messageCount
     await until('both are sent', async () => (await held()) === 2)
+  }, 60_000)
+
+  test('says why an event that is to be sent still waits, how often it was tried and when it is tried next', async () => {
+    write({}, {})
+    await start()
+    await sluice('outbox', 'retry', 'one')
+    await until('it was returned', async () => (await json('outbox', 'show', 'one')).attempts > 0)
+    const reason = 'the broker returned it: no queue is bound to exchange "shop.events" for "order.placed"'
+    const { output } = await sluice('outbox', 'list', '--state', 'committed')
+    expect(output).toMatch(new RegExp(`O-1 +${reason}(?:; next attempt in \\d+s)?$`, 'm'))
+    expect(output).toContain('is sent by itself once the reason is mended')
+    const shown = (await sluice('outbox', 'show', 'one')).output
+    expect(shown).toContain(reason)
+    expect(shown).toMatch(/^attempts +\d+, next /m)
   }, 60_000)
 
   test('says what is wrong, and returns 1', async () => {

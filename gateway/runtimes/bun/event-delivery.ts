@@ -56,7 +56,7 @@ export async function startDelivery(
   )
   const lease = startLease({ outbox, holder: parts.createId(), ...parts })
   const relay = createRelay({ outbox, publisher, lease, ...parts })
-  const operations = startOperations({ outbox, brokerUrl, topology, ...parts })
+  const operations = startOperations({ outbox, relay, brokerUrl, topology, ...parts })
   let settler: Settler | undefined
   return {
     events: createEventBus({ outbox, wake: relay.wake, ...parts }),

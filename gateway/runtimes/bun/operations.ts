@@ -6,9 +6,12 @@ import { createAmqpDeadLetters } from '../../events/amqp-dead-letters.ts'
 import { watchDeadLetters } from '../../events/dead-letter-gauge.ts'
 import type { Outbox } from '../../events/outbox.ts'
 import { createOutboxOperations } from '../../events/outbox-operations.ts'
+import type { Relay } from '../../events/relay.ts'
 
 export interface OperationsParts {
   readonly outbox: Outbox
+  /** What delivers from it. */
+  readonly relay: Pick<Relay, 'waiting'>
   /** URL of the broker; holds its password. */
   readonly brokerUrl: string
   readonly topology: Topology
@@ -22,14 +25,21 @@ export interface RunningOperations extends Operations {
 }
 
 /** Opens the operator's view, and counts dead letters for the metrics. */
-export function startOperations({ outbox, brokerUrl, topology, clock, metrics }: OperationsParts): RunningOperations {
+export function startOperations({
+  outbox,
+  relay,
+  brokerUrl,
+  topology,
+  clock,
+  metrics,
+}: OperationsParts): RunningOperations {
   const queues = deadLetterQueues(topology)
   const deadLetters = createAmqpDeadLetters({ url: brokerUrl, queues, clock })
   const declared = new Set(topology.flatMap((each) => (each.kind === 'queue' ? [each.name] : [])))
   const watched = queues.filter((queue) => declared.has(queue))
   const endWatch = watchDeadLetters({ queues: watched, count: deadLetters.count, clock, metrics })
   return {
-    outbox: createOutboxOperations(outbox, clock),
+    outbox: createOutboxOperations(outbox, clock, relay.waiting),
     deadLetters,
     async stop() {
       endWatch()

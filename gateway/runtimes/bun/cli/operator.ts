@@ -29,6 +29,8 @@ export interface OperatorFlags {
 export interface Reached<Kind> {
   readonly operations: Kind
   readonly from: string
+  /** False when no gateway runs, and nobody knows what only a running one holds. */
+  readonly isLive: boolean
 }
 
 type Reach<Kind> = (plan: Plan, flags: OperatorFlags) => Promise<Reached<Kind> & { close(): Promise<void> }>
@@ -63,12 +65,13 @@ const NOTHING_TO_CLOSE = async () => {}
 /** The outbox of the gateway that runs with this file, or the outbox's own file when none does. */
 export const outboxOf: Reach<OutboxOperations> = async (plan, flags) => {
   const { client, url } = await findGateway(plan, flags)
-  if (client) return { operations: client.outbox, from: `the gateway at ${url}`, close: NOTHING_TO_CLOSE }
+  if (client) return { operations: client.outbox, from: `the gateway at ${url}`, isLive: true, close: NOTHING_TO_CLOSE }
   const path = fileOf(plan, 'outbox', url)
   const outbox = await openSqliteOutbox({ path })
   return {
     operations: createOutboxOperations(outbox, systemClock),
     from: `${path}; no gateway runs at ${url}`,
+    isLive: false,
     close: () => outbox.close(),
   }
 }
@@ -76,12 +79,14 @@ export const outboxOf: Reach<OutboxOperations> = async (plan, flags) => {
 /** The journal of the gateway that runs with this file, or the journal's own file when none does. */
 export const compensationsOf: Reach<CompensationOperations> = async (plan, flags) => {
   const { client, url } = await findGateway(plan, flags)
-  if (client) return { operations: client.compensations, from: `the gateway at ${url}`, close: NOTHING_TO_CLOSE }
+  if (client)
+    return { operations: client.compensations, from: `the gateway at ${url}`, isLive: true, close: NOTHING_TO_CLOSE }
   const path = fileOf(plan, 'journal', url)
   const storage = openSqliteSagas({ path })
   return {
     operations: createCompensationOperations({ storage, clock: systemClock }),
     from: `${path}; no gateway runs at ${url}`,
+    isLive: false,
     close: () => storage.close(),
   }
 }
@@ -101,7 +106,8 @@ function fileOf({ services }: Plan, name: 'outbox' | 'journal', url: string): st
 /** The dead letters as the gateway that runs with this file sees them, or those of its broker when none does. */
 export const deadLettersOf: Reach<DeadLetterOperations> = async (plan, flags) => {
   const { client, url } = await findGateway(plan, flags)
-  if (client) return { operations: client.deadLetters, from: `the gateway at ${url}`, close: NOTHING_TO_CLOSE }
+  if (client)
+    return { operations: client.deadLetters, from: `the gateway at ${url}`, isLive: true, close: NOTHING_TO_CLOSE }
   const { broker } = plan.services
   if (broker.startsWith('embedded:')) {
     const message = `No gateway runs at ${url}, and the dead letters are in the broker inside it: start it, or give its --admin-port`
@@ -115,6 +121,7 @@ export const deadLettersOf: Reach<DeadLetterOperations> = async (plan, flags) =>
   return {
     operations: deadLetters,
     from: `the broker at ${new URL(broker).host}; no gateway runs at ${url}`,
+    isLive: false,
     close: deadLetters.close,
   }
 }

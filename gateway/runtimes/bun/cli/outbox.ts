@@ -1,7 +1,7 @@
-import { ENTRY_STATES, type OutboxItem, type OutboxList } from '../../../core/operations.ts'
+import { ENTRY_STATES, type EntryState, type OutboxItem, type OutboxList } from '../../../core/operations.ts'
 import { systemClock } from '../system-clock.ts'
 import { toLimit, toName } from './arguments.ts'
-import { type OperatorFlags, operate, outboxOf } from './operator.ts'
+import { type OperatorFlags, operate, outboxOf, type Reached } from './operator.ts'
 import { age, facts, oneLine, shorten, span, table } from './table.ts'
 import { reportTally, theOne } from './wishes.ts'
 
@@ -13,14 +13,16 @@ interface ListFlags extends OperatorFlags {
 /** `sluice outbox list`: what waits, why, and what to do about it. */
 export function listOutbox({ state, limit, ...flags }: ListFlags): Promise<number> {
   const wish = { state: toName(state, 'state', ENTRY_STATES), limit: toLimit(limit) }
-  return operate(outboxOf, flags, async ({ operations, from }) => {
+  return operate(outboxOf, flags, async ({ operations, ...reached }) => {
     const list = await operations.list(wish)
-    console.log(flags.json ? JSON.stringify(list, null, 2) : describeList(list, from, systemClock.now()))
+    console.log(flags.json ? JSON.stringify(list, null, 2) : describeList(list, reached, systemClock.now()))
     return 0
   })
 }
 
-function describeList({ counts, entries }: OutboxList, from: string, nowMs: number): string {
+type From = Omit<Reached<never>, 'operations'>
+
+function describeList({ counts, entries }: OutboxList, { from, isLive }: From, nowMs: number): string {
   const summary = `${ENTRY_STATES.map((state) => `${counts[state]} ${state}`).join(', ')}   (${from})`
   if (entries.length === 0) return `${summary}\nNothing of that waits.`
   const rows = entries.map((entry) => [
@@ -30,34 +32,40 @@ function describeList({ counts, entries }: OutboxList, from: string, nowMs: numb
     entry.route ?? '-',
     entry.event?.type ?? '-',
     shorten(entry.event?.subject ?? '-'),
-    entry.reason ?? nextOf(entry, nowMs),
+    [entry.reason, nextOf(entry, nowMs)].filter(Boolean).join('; '),
   ])
   const head = ['STATE', 'AGE', 'ID', 'ROUTE', 'EVENT', 'SUBJECT', 'REASON']
   const shown = new Set(entries.map(({ state }) => state))
-  const advice = ENTRY_STATES.filter((state) => shown.has(state)).map((state) => ADVICE[state])
+  const advice = ENTRY_STATES.filter((state) => shown.has(state)).map((state) => ADVICE[state](isLive))
   const all = ENTRY_STATES.reduce((sum, state) => sum + counts[state], 0)
   const more = entries.length < all ? [`${entries.length} of ${all} are shown: --state and --limit show others`] : []
   return [summary, '', table(head, rows), '', ...more, ...advice].join('\n')
 }
 
-const ADVICE = {
-  parked: `parked     waits for you: "outbox show ID" says more; once the reason is mended, "outbox retry ID" or "outbox retry --all"
+const ADVICE: Readonly<Record<EntryState, (isLive: boolean) => string>> = {
+  parked: () =>
+    `parked     waits for you: "outbox show ID" says more; once the reason is mended, "outbox retry ID" or "outbox retry --all"
            puts it back, and "outbox discard ID" gives it up`,
-  unknown: `unknown    recovery asks the service again by itself; "outbox retry ID" lets it ask at once`,
-  committed: `committed  is sent by itself as soon as the broker takes it: see whether the broker is there (/_sluice/ready)`,
-  pending: 'pending    the request is still running',
-} as const
+  unknown: () => 'unknown    is settled by the gateway, which asks the service; "outbox retry ID" lets it ask at once',
+  committed: (isLive) =>
+    isLive
+      ? 'committed  is sent by itself once the reason is mended; one without a reason is about to be sent'
+      : 'committed  is sent by a gateway that runs, and only that knows why one waits',
+  pending: () => 'pending    the request is still running',
+}
 
-function nextOf({ nextAtMs }: OutboxItem, nowMs: number): string {
-  return nextAtMs === undefined || nextAtMs <= nowMs ? '' : `next attempt in ${span(nextAtMs - nowMs)}`
+function nextOf({ state, nextAtMs }: OutboxItem, nowMs: number): string {
+  const isTried = state === 'unknown' || state === 'committed'
+  return !isTried || nextAtMs === undefined || nextAtMs <= nowMs ? '' : `next attempt in ${span(nextAtMs - nowMs)}`
 }
 
 /** `sluice outbox show ID`: everything about one entry but what the client sent. */
 export function showEntry(id: string | undefined, flags: OperatorFlags): Promise<number> {
   const wanted = theOne(id, 'outbox show')
-  return operate(outboxOf, flags, async ({ operations }) => {
+  return operate(outboxOf, flags, async ({ operations, isLive }) => {
     const entry = await operations.show(wanted)
     console.log(flags.json ? JSON.stringify(entry, null, 2) : describeEntry(entry, systemClock.now()))
+    if (!flags.json && !isLive && entry.state === 'committed') console.log(`\n${ADVICE.committed(isLive)}`)
     return 0
   })
 }
@@ -81,7 +89,7 @@ function describeEntry(entry: OutboxItem, nowMs: number): string {
     ['committed', at(entry.committedAtMs)],
     ['parked', at(entry.parkedAtMs)],
     ['delivered', at(entry.deliveredAtMs)],
-    ['settled by', settlement && `${settlement.mode} at upstream "${settlement.upstream}"`],
+    ['settles by', settlement && `${settlement.mode} at upstream "${settlement.upstream}"`],
     [
       'attempts',
       entry.attempts
@@ -117,7 +125,7 @@ export function retryEntries(
 const AFTERWARDS = {
   committed: 'it is sent as soon as the broker takes it',
   delivered: 'the broker has it',
-  unknown: 'recovery asks the service again',
+  unknown: 'the gateway asks the service, to settle it',
   parked: 'it could not be settled or sent: "outbox show ID" says why',
   pending: 'its request is running',
 } as const
