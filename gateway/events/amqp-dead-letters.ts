@@ -58,11 +58,13 @@ export function createAmqpDeadLetters({ url, queues, clock }: AmqpDeadLettersOpt
   /** Gives back what was fetched and not taken, whatever happens. */
   async function onChannel<Result>(work: (channel: AMQPChannel) => Promise<Result>): Promise<Result> {
     try {
-      const channel = await (await connect()).openChannel()
+      const connection = await connect()
+      const channel = await connection.openChannel()
       try {
         return await work(channel)
       } finally {
-        if (!channel.closed) await channel.close()
+        // The client leaves whoever waits for this waiting for ever when the connection ends meanwhile.
+        if (!channel.closed) await Promise.race([channel.close(), connection.ended])
       }
     } catch (cause) {
       if (cause instanceof OperationRefused) throw cause
