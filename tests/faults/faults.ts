@@ -14,6 +14,8 @@ const BEYOND_CONFIRM_TIMEOUT_MS = 5_000 / SPEED + 200
 /** Longer than a relay may be silent before another takes over; see the lease of the outbox. */
 const BEYOND_LEASE_MS = 1_500
 const SLOW_BYTES_PER_SECOND = 10_000
+const COMES_BACK_MS = 200
+const SETTLES_AFTER_MS = 100
 const READY_WITHIN_MS = 20_000
 
 /** How each fault is done that is not planned into a process from its start. */
@@ -92,16 +94,24 @@ const DOINGS: Readonly<Record<string, Doing>> = {
    * before. What is published meanwhile comes back, and has to arrive later.
    */
   async 'queues-deleted'(scene, { lastsMs }) {
-    const { operator, names, gatewayLine } = scene
+    const { operator, names } = scene
     const takers = [scene.consumers.inventory, scene.consumers.ledger]
     await Promise.all(takers.map(pause))
-    for (const queue of names.orderPlaced) await operator.unbind(queue, names.exchange, 'order.placed')
+    await withoutPublishing(scene, async () => {
+      for (const queue of names.orderPlaced) await operator.unbind(queue, names.exchange, 'order.placed')
+    })
+    await Promise.all(names.orderPlaced.map((queue) => operator.abandoned(queue)))
+    // What the consumers had in hand comes back to the queue a moment after they are gone.
+    await Bun.sleep(COMES_BACK_MS)
     const rescued = await Promise.all(names.orderPlaced.map((queue) => operator.drain(queue)))
-    for (const queue of names.orderPlaced) await operator.deleteQueue(queue)
+    for (const queue of names.orderPlaced) {
+      const lost = await operator.deleteQueue(queue)
+      if (lost > 0)
+        throw new Error(`${lost} messages were deleted with ${queue}: the fault was not brought about with care`)
+    }
     await Bun.sleep(lastsMs)
-    await bindAgain(scene, takers)
+    await withoutPublishing(scene, () => bindAgain(takers))
     for (const [index, queue] of names.orderPlaced.entries()) await operator.putBack(queue, rescued[index] ?? [])
-    gatewayLine?.resume()
   },
 
   async 'exchange-deleted'(scene, { lastsMs }) {
@@ -109,8 +119,7 @@ const DOINGS: Readonly<Record<string, Doing>> = {
     await Promise.all(everyone.map(pause))
     await scene.operator.deleteExchange(scene.names.exchange)
     await Bun.sleep(lastsMs)
-    await bindAgain(scene, everyone)
-    scene.gatewayLine?.resume()
+    await withoutPublishing(scene, () => bindAgain(everyone))
   },
 
   async 'consumer-killed'(scene, { draw }) {
@@ -156,11 +165,18 @@ async function pause(part: Part): Promise<void> {
   while (part.facts) await Bun.sleep(10)
 }
 
-/** One queue that is bound before another would swallow what belongs to both, so nothing is published meanwhile. */
-async function bindAgain({ gatewayLine }: Scene, parts: readonly Part[]): Promise<void> {
-  gatewayLine?.cut()
+async function bindAgain(parts: readonly Part[]): Promise<void> {
   for (const part of parts) part.release()
   await Promise.all(parts.map((part) => part.ready(READY_WITHIN_MS)))
+}
+
+/** While one queue is bound and another is not, whatever is published is lost to the other; so nothing is. */
+async function withoutPublishing({ gatewayLine }: Scene, work: () => Promise<void>): Promise<void> {
+  gatewayLine?.cut()
+  // What the broker has received by then, it may still be routing.
+  await Bun.sleep(SETTLES_AFTER_MS)
+  await work()
+  gatewayLine?.resume()
 }
 
 function choose<Item>(items: readonly Item[], draw: number): Item {

@@ -9,13 +9,17 @@ export interface BrokerOperator {
   /** Messages ready in each queue; a queue that is not there has none. */
   depths(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
   unbind(queue: string, exchange: string, routingKey: string): Promise<void>
-  deleteQueue(queue: string): Promise<void>
+  /** Resolves with how many messages were lost with it. */
+  deleteQueue(queue: string): Promise<number>
+  /** Resolves once nobody consumes it any more. */
+  abandoned(queue: string): Promise<void>
   deleteExchange(exchange: string): Promise<void>
   /** Puts messages into a queue as they were. */
   putBack(queue: string, messages: readonly AMQPMessage[]): Promise<void>
 }
 
 const CONNECT_TRIES = 100
+const ABANDON_TRIES = 250
 
 /** An operator of the broker at this URL. */
 export function createBrokerOperator(url: string): BrokerOperator {
@@ -47,22 +51,32 @@ export function createBrokerOperator(url: string): BrokerOperator {
         if (isMissing(error)) return []
         throw error
       }),
-    async depths(queues) {
-      const depths = new Map<string, number>()
-      for (const queue of queues) {
-        // A queue that is missing closes the channel, so each gets one of its own.
-        const asking = using((channel) => channel.queueDeclare(queue, { passive: true }))
-        const { messageCount } = await asking.catch((error) => {
-          if (isMissing(error)) return { messageCount: 0 }
-          throw error
-        })
-        depths.set(queue, messageCount)
-      }
-      return depths
-    },
+    depths: (queues) =>
+      using(async (channel) => {
+        const depths = new Map<string, number>()
+        let asking = channel
+        for (const queue of queues) {
+          const count = await asking.queueDeclare(queue, { passive: true }).catch((error) => {
+            if (isMissing(error)) return { messageCount: 0 }
+            throw error
+          })
+          depths.set(queue, count.messageCount)
+          // A queue that is missing closes the channel.
+          if (asking.closed) asking = await channel.connection.channel()
+        }
+        return depths
+      }),
     unbind: (queue, exchange, routingKey) =>
       using(async (channel) => void (await channel.queueUnbind(queue, exchange, routingKey))),
-    deleteQueue: (queue) => using(async (channel) => void (await channel.queueDelete(queue))),
+    deleteQueue: (queue) => using(async (channel) => (await channel.queueDelete(queue)).messageCount),
+    abandoned: (queue) =>
+      using(async (channel) => {
+        for (let tries = 0; tries < ABANDON_TRIES; tries++) {
+          if ((await channel.queueDeclare(queue, { passive: true })).consumerCount === 0) return
+          await Bun.sleep(20)
+        }
+        throw new Error(`The queue ${queue} still has a consumer`)
+      }),
     deleteExchange: (exchange) => using(async (channel) => void (await channel.exchangeDelete(exchange))),
     putBack: (queue, messages) =>
       using(async (channel) => {

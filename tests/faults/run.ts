@@ -98,7 +98,8 @@ async function comeRight(scene: Scene, load: LoadResult, withinMs: number): Prom
   let rightSince: number | undefined
   while (performance.now() < until) {
     const now = performance.now()
-    const isRight = isEverybodyThere(scene) && findAnomalies(readBooks(scene, load)).length === 0
+    const isRight =
+      isEverybodyThere(scene) && findAnomalies(readBooks(scene, load)).length === 0 && (await areQueuesEmpty(scene))
     rightSince = isRight ? (rightSince ?? now) : undefined
     if (rightSince !== undefined && now - rightSince >= STAYS_RIGHT_MS) return
     await Bun.sleep(POLL_MS)
@@ -125,6 +126,12 @@ async function retryParked({ gateways, storage }: Scene): Promise<number> {
   const headers = { 'content-type': 'application/json' }
   await fetch(`${gateway.facts.adminUrl}/_sluice/outbox/retry`, { method: 'POST', headers, body: '{}' })
   return parked
+}
+
+/** Events that change no book may still be on their way. */
+async function areQueuesEmpty({ operator, names }: Scene): Promise<boolean> {
+  const depths = await operator.depths(names.queues)
+  return [...depths.values()].every((depth) => depth === 0)
 }
 
 function isEverybodyThere({ gateways, consumers }: Scene): boolean {

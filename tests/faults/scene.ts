@@ -126,6 +126,8 @@ export async function openScene(plan: RunPlan, options: SceneOptions): Promise<S
   const parts = [...gateways, ...Object.values(consumers)]
   try {
     await Promise.all(parts.map((part) => part.ready(READY_WITHIN_MS)))
+    // Names are used again: what another run has left would be seen in this one, or take what is to be returned.
+    await operator.deleteQueue(names.observer)
     if (plan.observed) await operator.observe(names.observer, names.exchange)
   } catch (error) {
     await close(true)
