@@ -25,6 +25,8 @@ export function mountSmallDisk(folder: string): FullDisk {
   const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', folder])
   if (status !== 0) throw new Error(`Cannot mount a small disk on ${folder}: ${stderr}`)
   const filler = join(folder, 'filler')
+  const unmount = () => void spawnSync('umount', ['-l', folder])
+  process.once('exit', unmount)
   return {
     fill() {
       const file = openSync(filler, 'a')
@@ -37,6 +39,9 @@ export function mountSmallDisk(folder: string): FullDisk {
       }
     },
     empty: () => rmSync(filler, { force: true }),
-    unmount: () => void spawnSync('umount', ['-l', folder]),
+    unmount() {
+      process.off('exit', unmount)
+      unmount()
+    },
   }
 }

@@ -32,7 +32,7 @@ const { values } = parseArgs({
 
 const PLACE = '.faults'
 const DEFAULT_RUNS = 40
-const BOUNDED_RUNS = 8
+const BOUNDED_RUNS = 6
 
 async function main(): Promise<number> {
   if (values.help) {
@@ -140,6 +140,9 @@ function repeat({ row, plan: { seed, broker } }: RunResult): string {
   return ['npm run test:faults --', `--seed ${seed}`, `--broker ${broker}`, ...wishes.filter(Boolean)].join(' ')
 }
 
+// What runs beside this process ends with it; see the listeners of `exit`.
+process.on('SIGINT', () => process.exit(130))
+process.on('SIGTERM', () => process.exit(143))
 try {
   process.exit(await main())
 } catch (error) {

@@ -53,17 +53,23 @@ export async function startRabbitMqNode(binary: string, port: number): Promise<R
     ERL_EPMD_ADDRESS: '127.0.0.1',
   }
   let gone: Promise<unknown> = Promise.resolve()
+  let isRunning = false
+  // Whoever interrupts a campaign must not have to look for a broker he has never heard of.
+  process.on('exit', () => {
+    if (isRunning) process.kill(Number(readFileSync(environment.RABBITMQ_PID_FILE, 'utf8')), 'SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  })
 
   async function start(): Promise<void> {
     const log = openSync(join(folder, 'console.log'), 'a')
     const child = spawn(binary, [], { env: environment, stdio: ['ignore', log, log] })
-    let isGone = false
+    isRunning = true
     gone = new Promise<void>((resolve) => child.once('exit', () => resolve())).then(() => {
-      isGone = true
+      isRunning = false
     })
     const until = performance.now() + START_WITHIN_MS
     while (!(await isOpen(port))) {
-      if (isGone || performance.now() > until) throw new Error(`RabbitMQ did not open port ${port}; see ${folder}`)
+      if (!isRunning || performance.now() > until) throw new Error(`RabbitMQ did not open port ${port}; see ${folder}`)
       await Bun.sleep(50)
     }
   }

@@ -23,7 +23,7 @@ const PLAN: RunPlan = {
   breaksNode: false,
 }
 /** What is lost does not come however long one waits; what is not lost may take its time on a busy machine. */
-const LOST_AFTER_MS = 3_000
+const LOST_AFTER_MS = 2_000
 const COMES_WITHIN_MS = 20_000
 
 interface Case {
