@@ -2,6 +2,7 @@ import type { Policy } from '../core/policy.ts'
 import { planTopology } from '../core/topology.ts'
 import { parseRoutePath } from '../routing/route-path.ts'
 import { crossMistakes, type Mounted, readable } from './cross-checks.ts'
+import { checkDestinations } from './destination-checks.ts'
 import { type ConfigDocument, parseConfigDocument } from './document.ts'
 import { type Environment, emptyEnvironment } from './environment.ts'
 import { createEventSchemas, type FindEventSchema } from './event-schemas.ts'
@@ -30,16 +31,19 @@ export function loadConfig(text: string, { file, registry, environment = emptyEn
   const upstreams = mountUpstreams(raw, names)
   const eventSchema = createEventSchemas(file, environment)
   const routes = mountRoutes(raw, names, eventSchema)
+  const destinations = checkDestinations(raw.topology, routes)
   const beyond = [
     ...unusedListMistakes(raw, names),
     ...[...upstreams.values(), ...routes.values()].flatMap(({ mistakes }) => mistakes),
     ...crossMistakes(readable(raw), upstreams, routes),
     ...topologyMistakes(raw.topology),
+    ...destinations.mistakes,
   ]
   const found = [...structure.mistakes, ...beyond.map((one) => ({ ...one, path: structure.written(one.path) }))]
   const mistakes = [...document.mistakes, ...place(found, document)]
   if (mistakes.length > 0 || !structure.value) throw new ConfigError(mistakes)
-  return { ...toPlan(structure.value, upstreams, routes), eventSchema }
+  const notices = place(destinations.notices, document)
+  return { ...toPlan(structure.value, upstreams, routes), notices, eventSchema }
 }
 
 interface RawSections {
@@ -132,11 +136,12 @@ function place(found: readonly DataMistake[], document: ConfigDocument) {
   })
 }
 
-function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Omit<Plan, 'eventSchema'> {
+function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Omit<Plan, 'notices' | 'eventSchema'> {
   const all = [...upstreams.values(), ...routes.values()].flatMap(({ mounts }) => mounts)
-  const published = all.flatMap(({ policy, options }) =>
-    policy.at === 'route' ? (policy.exchanges?.(options) ?? []) : [],
-  )
+  const published = all.flatMap(({ policy, options }) => {
+    const exchange = policy.at === 'route' ? policy.publishesTo?.(options).exchange : undefined
+    return exchange === undefined ? [] : [exchange]
+  })
   return {
     server: config.server,
     services: config.services,

@@ -3,6 +3,7 @@ import type { Policy, Site } from '../core/policy.ts'
 import type { Template } from '../core/template.ts'
 import type { Topology } from '../core/topology.ts'
 import type { RoutePath } from '../routing/route-path.ts'
+import type { Mistake } from './mistake.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** A configuration that has been checked whole: every name resolved, every option parsed. Nothing in it can fail later. */
@@ -17,6 +18,8 @@ export interface Plan {
   readonly journals: boolean
   /** What the broker must have. */
   readonly topology: Topology
+  /** What is no mistake and yet may not be meant. */
+  readonly notices: readonly Mistake[]
   /** Request fields that only the gateway may set; dropped from every client request. Lower case. */
   readonly reserved: readonly string[]
   /** What the data of an event type must look like, when there is a schema of it. */

@@ -52,6 +52,10 @@ export const topologySchema = z.strictObject({
     .array(exchangeName)
     .default([])
     .describe('Topic exchanges, each with <exchange>.dead-letters, an exchange and a queue'),
+  'other-exchanges': z
+    .array(shortText())
+    .default([])
+    .describe('Exchanges that routes publish to and somebody else declares, of any kind, with their queues'),
   queues: z
     .record(queueName, queue)
     .default({})
@@ -61,10 +65,12 @@ export const topologySchema = z.strictObject({
 export type TopologySection = z.output<typeof topologySchema>
 
 /** The section as the broker is asked for it; `published` are the exchanges that policies publish to. */
-export function toTopologyWish({ exchanges, queues }: TopologySection, published: readonly string[]): TopologyWish {
+export function toTopologyWish(section: TopologySection, published: readonly string[]): TopologyWish {
+  const { exchanges, 'other-exchanges': others, queues } = section
   return {
     exchanges,
     published,
+    others,
     queues: Object.entries(queues).map(([name, { exchange, bind, 'delivery-limit': deliveryLimit, retry }]) => ({
       name,
       exchange,
@@ -79,6 +85,7 @@ export function toTopologyWish({ exchanges, queues }: TopologySection, published
 export interface ReadableTopology {
   /** Undefined when it is no list. */
   readonly exchanges: readonly (string | undefined)[] | undefined
+  readonly others: readonly (string | undefined)[] | undefined
   readonly queues: readonly ReadableQueue[]
 }
 
@@ -90,10 +97,12 @@ interface ReadableQueue {
 }
 
 /** Reads every part by itself, so that one mistake does not hide what is wrong between the others. */
-export function readableTopology({ exchanges, queues }: Readonly<Record<string, unknown>>): ReadableTopology {
+export function readableTopology(section: Readonly<Record<string, unknown>>): ReadableTopology {
+  const { exchanges, 'other-exchanges': others, queues } = section
   const { shape } = queue
   return {
     exchanges: read(topologySchema.shape.exchanges, exchanges, exchangeName),
+    others: read(topologySchema.shape['other-exchanges'], others, shortText()),
     queues: Object.entries(isMapping(queues) ? queues : {}).flatMap(([name, value]): ReadableQueue[] => {
       if (!queueName.safeParse(name).success || !isMapping(value)) return []
       return [
@@ -123,7 +132,7 @@ function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /** Mistakes that show only when names are held against each other. */
-export function topologyMistakes({ exchanges, queues }: ReadableTopology): DataMistake[] {
+export function topologyMistakes({ exchanges, others, queues }: ReadableTopology): DataMistake[] {
   const exchangeNames = new Names('exchange')
   const listed = (exchanges ?? []).flatMap((name, i) =>
     name === undefined ? [] : [{ name, path: ['topology', 'exchanges', i] }],
@@ -136,6 +145,11 @@ export function topologyMistakes({ exchanges, queues }: ReadableTopology): DataM
     queueNames.take(deadLetterName(name), path, name)
   }
   const mistakes: DataMistake[] = []
+  for (const [i, name] of (others ?? []).entries()) {
+    if (name === undefined || !exchanges?.includes(name)) continue
+    const message = `"${name}" is in topology.exchanges too: leave it out of one of them`
+    mistakes.push({ path: ['topology', 'other-exchanges', i], message })
+  }
   const known = listed.map(({ name }) => name)
   for (const { name, exchange, bind, retryMs } of queues) {
     const path = ['topology', 'queues', name]

@@ -59,6 +59,14 @@ export interface RouteLink {
   readonly carries: string
 }
 
+/** Where messages of a policy go on the broker, each with the option that says so. */
+export interface Destination {
+  readonly exchange: string
+  readonly exchangeOption: string
+  readonly routingKey: string
+  readonly routingKeyOption: string
+}
+
 interface PolicyTraits<Schema extends z.ZodType> {
   /** Folder name, YAML key and metric label at once; kebab-case. */
   readonly name: string
@@ -79,8 +87,8 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   readonly announces?: boolean
   /** True when, given these options, it writes to several services, so that a journal is opened. */
   journals?(options: z.output<Schema>): boolean
-  /** Exchanges of the broker it publishes to, given these options; declared before anything goes there. */
-  exchanges?(options: z.output<Schema>): readonly string[]
+  /** Where on the broker it publishes to, given these options; the exchange is declared before anything goes there. */
+  publishesTo?(options: z.output<Schema>): Destination
   /** Addresses it hands out that other routes must answer, given these options; checked at load. */
   links?(options: z.output<Schema>): readonly RouteLink[]
   /** Values it sets on the exchange. */

@@ -1,7 +1,7 @@
 /** One thing the broker must have; declaring it again changes nothing when it is there and the same. */
 export type Declaration =
-  /** Topic, durable. */
-  | { readonly kind: 'exchange'; readonly name: string }
+  /** Topic, durable; one of somebody else's may be of any kind, and only has to be there. */
+  | { readonly kind: 'exchange'; readonly name: string; readonly isOthers?: true }
   /** Durable. `site` leads to the part of the file it comes from. */
   | { readonly kind: 'queue'; readonly name: string; readonly arguments: QueueArguments; readonly site: string }
   | { readonly kind: 'binding'; readonly queue: string; readonly exchange: string; readonly pattern: string }
@@ -31,12 +31,17 @@ export interface TopologyWish {
   readonly queues: readonly QueueWish[]
   /** Exchanges that are published to. */
   readonly published: readonly string[]
+  /** Exchanges somebody else declares. */
+  readonly others: readonly string[]
 }
 
 /** Spells out everything that has to be declared, under the names that consumers and operators rely on. */
-export function planTopology({ exchanges, queues, published }: TopologyWish): Topology {
+export function planTopology({ exchanges, queues, published, others }: TopologyWish): Topology {
   return [
-    ...[...new Set([...exchanges, ...published])].map((name): Declaration => ({ kind: 'exchange', name })),
+    ...[...new Set([...exchanges, ...published])]
+      .filter((name) => !others.includes(name))
+      .map((name): Declaration => ({ kind: 'exchange', name })),
+    ...others.map((name): Declaration => ({ kind: 'exchange', name, isOthers: true })),
     ...exchanges.flatMap(deadLetterDeclarations),
     ...queues.flatMap(queueDeclarations),
   ]

@@ -39,6 +39,7 @@ const DECLARE_AGAIN_AFTER_MS = 1_000
 export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
   const { connection, clock, confirmTimeoutMs } = options
   const topology = declareTopology(options)
+  const others = new Set(options.topology.flatMap((it) => (it.kind === 'exchange' && it.isOthers ? [it.name] : [])))
   const declared = new Map<string, Promise<void>>()
   const refusals = new Map<string, string>()
   let publishing: Promise<PublishChannel> | undefined
@@ -56,7 +57,7 @@ export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
   function declare(exchange: string): Promise<void> {
     const known = declared.get(exchange)
     if (known) return known
-    const declaring = declareExchange(connection, exchange).then(
+    const declaring = declareExchange(connection, exchange, others.has(exchange)).then(
       () => {
         refusals.delete(exchange)
       },

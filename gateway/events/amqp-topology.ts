@@ -68,7 +68,7 @@ export function declareTopology({ connection, topology, clock, log }: DeclarePar
       connection.abandon(`the broker did not answer a declaration within ${ANSWER_TIMEOUT_MS} ms`),
     )
     try {
-      if (declaration.kind === 'exchange') await declareExchange(connection, declaration.name)
+      if (declaration.kind === 'exchange') await declareExchange(connection, declaration.name, declaration.isOthers)
       else await declareOn(await openChannel(), declaration)
       if (refusals.delete(declaration)) log.info('The broker takes what it refused', { ...naming(declaration) })
     } catch (error) {

@@ -17,6 +17,8 @@ export function describeRefusal(declaration: Declaration, { code, text }: Refusa
   const what = nameOf(declaration)
   if (code === 403) return `${what}: this user of the broker may not declare it; ${PERMIT[declaration.kind]}`
   if (code === 405) return `${what}: another connection has it for itself (exclusive); end that, or choose another name`
+  if (code === 404 && declaration.kind === 'exchange')
+    return `${what} is not on the broker; whoever it belongs to declares it, or topology.exchanges does`
   const difference = code === 406 ? readDifference(declaration, text) : undefined
   if (!difference) return `${what}: the broker refuses it with ${code} (${text})`
   const { argument, here, there } = difference

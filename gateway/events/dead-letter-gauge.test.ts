@@ -30,6 +30,11 @@ test('the gauge of dead letters follows the broker, and keeps its value while th
 })
 
 test('every exchange that is declared or published to may have dead letters, and those have none of their own', () => {
-  const topology = planTopology({ exchanges: ['shop.events'], queues: [], published: ['shop.events', 'other'] })
+  const topology = planTopology({
+    exchanges: ['shop.events'],
+    queues: [],
+    published: ['shop.events', 'other'],
+    others: [],
+  })
   expect(deadLetterQueues(topology)).toEqual(['shop.events.dead-letters', 'other.dead-letters'])
 })

@@ -4,18 +4,18 @@ type ChannelSource = Pick<AmqpConnection, 'openChannel'>
 
 /**
  * Declares a durable topic exchange on a channel of its own: a refusal closes it, and with it would go what else is in
- * flight there. One that this user may not configure only has to exist.
+ * flight there. One that this user may not configure, or that is somebody else's, only has to exist.
  */
-export async function declareExchange(connection: ChannelSource, exchange: string): Promise<void> {
+export async function declareExchange(source: ChannelSource, exchange: string, isOthers = false): Promise<void> {
   // The default exchange cannot be declared, and the names that begin with `amq.` are the broker's own.
   if (exchange === '') return
-  const isReserved = exchange.startsWith('amq.')
+  const isTheirs = isOthers || exchange.startsWith('amq.')
   try {
-    await declareOnce(connection, exchange, isReserved)
+    await declareOnce(source, exchange, isTheirs)
   } catch (error) {
     // Who may not configure exchanges may still publish to one that exists.
-    if (isReserved || !(error instanceof Error && error.message.includes('(403)'))) throw error
-    await declareOnce(connection, exchange, true)
+    if (isTheirs || !(error instanceof Error && error.message.includes('(403)'))) throw error
+    await declareOnce(source, exchange, true)
   }
 }
 

@@ -15,7 +15,12 @@ export default definePolicy({
   announces: true,
   reads: ['command'],
   options,
-  exchanges: ({ exchange }) => [exchange],
+  publishesTo: ({ type, exchange, 'routing-key': routingKey }) => ({
+    exchange,
+    exchangeOption: 'exchange',
+    routingKey: routingKey ?? type,
+    routingKeyOption: routingKey === undefined ? 'type' : 'routing-key',
+  }),
   links: (given) => [
     { path: ['status-path'], address: given['status-path'], policy: 'command-status', carries: 'command.id' },
   ],

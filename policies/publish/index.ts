@@ -13,7 +13,12 @@ export default definePolicy({
   name: 'publish',
   at: 'route',
   announces: true,
-  exchanges: ({ exchange }) => [exchange],
+  publishesTo: ({ type, exchange, 'routing-key': routingKey }) => ({
+    exchange,
+    exchangeOption: 'exchange',
+    routingKey: routingKey ?? type,
+    routingKeyOption: routingKey === undefined ? 'type' : 'routing-key',
+  }),
   reads: ['response'],
   options,
   check: contradictions,

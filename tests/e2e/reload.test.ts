@@ -67,6 +67,18 @@ describe('a configuration file', () => {
     expect(old?.values('x-generation')).toEqual(['20'])
   })
 
+  test('names the keys that take effect with a restart only', async () => {
+    const config = JSON.parse(generation(21))
+    config.server = { ...config.server, limits: { url: '8KiB' } }
+    config.services = { ...config.services, outbox: 'sqlite:elsewhere.db' }
+    await writeFile(scene.file, JSON.stringify(config))
+    const warning = () => scene.lines.findLast(({ message }) => message.endsWith('with a restart only'))
+    await until('the warning', () => warning() !== undefined)
+    expect(warning()?.facts.keys).toEqual(['server.limits.url', 'services.outbox'])
+    await writeFile(scene.file, generation(21))
+    await until('the reload', () => reloads('configuration reloaded') === 24)
+  })
+
   for (const [name, text] of [
     ['that is broken', 'version: 1\nroutes: { all: { path: "/*", upstream: nowhere } }\n'],
     ['that is half written', generationText()],

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type AMQPBaseClient, type AMQPChannel, AMQPClient, type AMQPMessage } from '@cloudamqp/amqp-client'
 import type { Clock } from '../../gateway/core/clock.ts'
-import { planTopology, type QueueWish } from '../../gateway/core/topology.ts'
+import { planTopology, type QueueWish, type TopologyWish } from '../../gateway/core/topology.ts'
 import { createAmqpPublisher } from '../../gateway/events/amqp-publisher.ts'
 import type { Publisher } from '../../gateway/events/publisher.ts'
 import { orderPlaced } from './outbox-conformance.ts'
@@ -41,7 +41,7 @@ export function testTopology(name: string, brokerUrl: () => string): void {
       await publisher?.close()
       publisher = undefined
       await proxy.close()
-      for (const queue of ['placed', 'placed.retry-10s', 'placed.retry-200ms', 'all', 'dead-letters']) {
+      for (const queue of ['placed', 'placed.retry-10s', 'placed.retry-200ms', 'all', 'theirs', 'dead-letters']) {
         await attempt((channel) => channel.queueDelete(`${exchange}.${queue}`))
       }
       await attempt((channel) => channel.exchangeDelete(exchange))
@@ -69,12 +69,15 @@ export function testTopology(name: string, brokerUrl: () => string): void {
       'x-overflow': 'reject-publish',
     })
 
-    async function start(...queues: QueueWish[]): Promise<Publisher> {
+    const start = (...queues: QueueWish[]): Promise<Publisher> =>
+      startWith({ exchanges: [exchange], queues, published: [], others: [] })
+
+    async function startWith(wish: TopologyWish): Promise<Publisher> {
       const url = new URL(brokerUrl())
       url.hostname = '127.0.0.1'
       url.port = String(proxy.port)
       const timeouts = { connectTimeoutMs: 4_000, confirmTimeoutMs: 4_000 }
-      const topology = planTopology({ exchanges: [exchange], queues, published: [] })
+      const topology = planTopology(wish)
       const started = createAmqpPublisher({
         url: url.href,
         clock: hurried,
@@ -199,6 +202,21 @@ export function testTopology(name: string, brokerUrl: () => string): void {
       await attempt((channel) => channel.exchangeDelete(exchange))
       await until('the exchange to be declared anew', async () => (await publish('event-1')) === 'confirmed')
       expect((await next('placed')).properties.messageId).toBe('event-1')
+    })
+
+    test('leaves an exchange of somebody else as it is, and says when it is not there', async () => {
+      const started = await startWith({ exchanges: [], queues: [], published: [exchange], others: [exchange] })
+      const reason = `exchange "${exchange}" is not on the broker; whoever it belongs to declares it, or topology.exchanges does`
+      expect(started.state).toEqual({ name: 'ready', refusal: reason })
+      expect(await publish('event-1')).toBe(reason)
+      await attempt(async (channel) => {
+        await channel.exchangeDeclare(exchange, 'fanout', { durable: true })
+        await channel.queueDeclare(`${exchange}.theirs`, { durable: true })
+        await channel.queueBind(`${exchange}.theirs`, exchange, '')
+      })
+      await until('the exchange to be found', async () => (await publish('event-1')) === 'confirmed')
+      expect(started.state).toEqual({ name: 'ready' })
+      expect((await next('theirs')).properties.messageId).toBe('event-1')
     })
 
     test('that was deleted while events go there is declared anew, bindings included', async () => {

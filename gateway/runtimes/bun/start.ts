@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { builtInPolicies } from '../../../policies/index.ts'
 import { createAdminApp } from '../../admin/app.ts'
 import { loadConfig } from '../../config/load.ts'
-import { ConfigError } from '../../config/mistake.ts'
+import { ConfigError, describeMistake } from '../../config/mistake.ts'
 import type { Plan } from '../../config/plan.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { StepHook } from '../../core/events.ts'
@@ -20,6 +20,7 @@ import { fetchTransport } from './fetch-transport.ts'
 import { listen } from './listener.ts'
 import { watchConfig } from './reload.ts'
 import { EVENTS_NEED_RESTART, JOURNAL_NEEDS_RESTART, noEvents, noJournal } from './restart-needed.ts'
+import { idleOf, restartNeeds } from './restart-needs.ts'
 import { connectStore } from './store-connection.ts'
 import { systemClock } from './system-clock.ts'
 import { openUndoing } from './undoing.ts'
@@ -57,6 +58,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const load = (text: string) =>
     loadConfig(text, { file: config, registry: registryOf(options), environment: processEnvironment })
   const plan = load(readConfig(config))
+  tellNotices(plan, log)
   const metrics = createPrometheusMetrics()
   const parts = { clock, random: Math.random, createId: () => crypto.randomUUID(), log, metrics }
   const cleanUps: (() => unknown)[] = []
@@ -136,6 +138,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     const watcher = watchConfig(config, load, log, metrics, (next) => {
       if (next.announces && !delivery) throw new Error(EVENTS_NEED_RESTART)
       if (next.journals && !undoing) throw new Error(JOURNAL_NEEDS_RESTART)
+      tellNotices(next, log)
       warnOfRestart(plan, next, log)
       gateway = compile(next)
       current = next
@@ -192,11 +195,6 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   EACCES: 'this user may not read it',
 }
 
-/** A connection must outlast the longest wait for an upstream. */
-function idleOf({ server, routes }: Plan): number {
-  return Math.max(server.limits.idle, ...routes.map(({ timeoutMs }) => timeoutMs + 8_000))
-}
-
 function bind<Server>(key: string, host: string, port: number, open: (port: number) => Server): Server {
   try {
     return open(port)
@@ -215,22 +213,14 @@ function hostInUrl(host: string): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** What was decided when the listeners were opened and the services connected. */
-function settled(plan: Plan): string {
-  const { host, port, admin, limits } = plan.server
-  return JSON.stringify([host, port, admin, limits.headers, limits.url, idleOf(plan), plan.services, queuesOf(plan)])
-}
-
-/** Exchanges are declared before their first use in any case. */
-function queuesOf({ topology }: Plan) {
-  return topology.filter(({ kind }) => kind !== 'exchange')
+function tellNotices({ notices }: Plan, log: Logger): void {
+  for (const notice of notices)
+    log.warn('the configuration may not be what was meant', { notice: describeMistake(notice) })
 }
 
 function warnOfRestart(before: Plan, after: Plan, log: Logger): void {
-  if (settled(before) === settled(after)) return
-  log.warn(
-    'configuration reloaded; listeners, their limits (headers, url, idle, longer timeouts), services and topology change only with a restart',
-  )
+  const keys = restartNeeds(before, after)
+  if (keys.length > 0) log.warn('configuration reloaded; a part of it takes effect with a restart only', { keys })
 }
 
 type Listener = ReturnType<typeof listen>

@@ -1,6 +1,6 @@
 import { builtInPolicies } from '../../../../policies/index.ts'
 import { loadConfig } from '../../../config/load.ts'
-import { ConfigError } from '../../../config/mistake.ts'
+import { ConfigError, describeMistake } from '../../../config/mistake.ts'
 import type { Plan } from '../../../config/plan.ts'
 import { processEnvironment } from '../environment.ts'
 import { readConfig } from '../start.ts'
@@ -8,7 +8,8 @@ import { readConfig } from '../start.ts'
 /** `sluice check FILE`: 0 and a summary when the file is right, 1 and every mistake otherwise. */
 export function check(file: string): number {
   try {
-    const { routes, upstreams } = loadFile(file)
+    const { routes, upstreams, notices } = loadFile(file)
+    for (const notice of notices) console.error(`${describeMistake(notice)} (no mistake: only a notice)`)
     console.log(`${file} is right: ${count(routes.length, 'route')}, ${count(upstreams.length, 'upstream')}`)
     return 0
   } catch (error) {
