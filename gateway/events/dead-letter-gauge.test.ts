@@ -29,6 +29,30 @@ test('the gauge of dead letters follows the broker, and keeps its value while th
   ])
 })
 
+test('a queue of dead letters that is missing is looked for more and more rarely, shown once it is there and empty once it is gone', async () => {
+  const clock = createVirtualClock(0)
+  const looks: number[] = []
+  let messages: number | undefined
+  const shown: unknown[] = []
+  const metrics = { ...recordTelemetry().metrics, gauge: (_: string, value: number) => void shown.push(value) }
+  const count = async () => {
+    looks.push(clock.now() / 1_000)
+    return messages
+  }
+  const end = watchDeadLetters({ queues: ['a'], count, clock, metrics })
+  await clock.advance(1_300_000)
+  expect(looks).toEqual([15, 30, 60, 120, 240, 480, 780, 1080])
+  expect(shown).toEqual([])
+  messages = 2
+  await clock.advance(300_000)
+  expect(shown.length).toBeGreaterThan(5)
+  expect(new Set(shown)).toEqual(new Set([2]))
+  messages = undefined
+  await clock.advance(15_000)
+  expect(shown.at(-1)).toBe(0)
+  end()
+})
+
 test('every exchange that is declared or published to may have dead letters, and those have none of their own', () => {
   const topology = planTopology({
     exchanges: ['shop.events'],

@@ -35,9 +35,7 @@ export function startOperations({
 }: OperationsParts): RunningOperations {
   const queues = deadLetterQueues(topology)
   const deadLetters = createAmqpDeadLetters({ url: brokerUrl, queues, clock })
-  const declared = new Set(topology.flatMap((each) => (each.kind === 'queue' ? [each.name] : [])))
-  const watched = queues.filter((queue) => declared.has(queue))
-  const endWatch = watchDeadLetters({ queues: watched, count: deadLetters.count, clock, metrics })
+  const endWatch = watchDeadLetters({ queues, count: deadLetters.count, clock, metrics })
   return {
     outbox: createOutboxOperations(outbox, clock, relay.waiting),
     deadLetters,
