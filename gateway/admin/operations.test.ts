@@ -5,6 +5,7 @@ import type { AdminAccess } from './guard.ts'
 
 const COUNTS = { parked: 1, unknown: 0, committed: 0, pending: 0 }
 const PARKED = { id: 'a', state: 'parked', reason: 'returned' } as const
+const LETTER = { id: 'l', deadLetterQueue: 'e.dead-letters', queue: 'q', bytes: 2, headers: {}, body: '{}' } as const
 
 /** Notes what it was asked to do. */
 function recordOperations() {
@@ -39,6 +40,11 @@ function recordOperations() {
         throw new OperationRefused('unavailable', 'Cannot reach the broker')
       },
       replayAll: async () => ({ done: 3, refused: [] }),
+      show: async (id) => [{ ...LETTER, id }],
+      discard: async (id) => {
+        done.push(`discard letter ${id}`)
+        return [LETTER]
+      },
     },
   }
   return { done, operations }
@@ -78,7 +84,9 @@ describe('the admin listener, asked by an operator', () => {
     expect(await (await write('/_sluice/outbox/a/discard')).json()).toEqual({ id: 'a', state: 'discarded' })
     expect(await (await write('/_sluice/outbox/retry')).json()).toEqual({ done: 1, refused: [] })
     expect(await (await write('/_sluice/dead-letters/replay')).json()).toEqual({ done: 3, refused: [] })
-    expect(done).toEqual(['retry a', 'discard a'])
+    expect(await (await ask('/_sluice/dead-letters/l')).json()).toEqual([LETTER])
+    expect(await (await write('/_sluice/dead-letters/l/discard')).json()).toEqual([LETTER])
+    expect(done).toEqual(['retry a', 'discard a', 'discard letter l'])
   })
 
   test.each([
@@ -119,12 +127,13 @@ describe('the admin listener, asked by an operator', () => {
 })
 
 describe('the admin listener refuses', () => {
-  const everything = ['/_sluice/outbox', '/_sluice/outbox/a', '/_sluice/dead-letters']
+  const everything = ['/_sluice/outbox', '/_sluice/outbox/a', '/_sluice/dead-letters', '/_sluice/dead-letters/a']
   const writes = [
     '/_sluice/outbox/a/retry',
     '/_sluice/outbox/a/discard',
     '/_sluice/outbox/retry',
     '/_sluice/dead-letters/a/replay',
+    '/_sluice/dead-letters/a/discard',
   ]
 
   test.each([

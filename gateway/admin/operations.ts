@@ -55,6 +55,8 @@ export function createOperationsApp({ operations, compensations }: Operable, acc
 
   app.get('/dead-letters', async (c) => c.json(await deadLetters.list(limitOf(c.req.query('limit')))))
   app.post('/dead-letters/replay', async (c) => c.json(await deadLetters.replayAll()))
+  app.get('/dead-letters/:id', async (c) => c.json(await deadLetters.show(c.req.param('id'))))
+  app.post('/dead-letters/:id/discard', async (c) => c.json(await deadLetters.discard(c.req.param('id'))))
   app.post('/dead-letters/:id/replay', async (c) => c.json(await deadLetters.replay(c.req.param('id'))))
   return app
 }

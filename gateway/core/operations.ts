@@ -89,6 +89,14 @@ export interface DeadLetter {
   readonly bytes: number
 }
 
+/** A dead letter with what it says, bounded, and without what may be a credential. */
+export interface DeadLetterDetail extends DeadLetter {
+  /** As text; the first 50. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The first 16 KiB, as text. */
+  readonly body: string
+}
+
 export interface DeadLetterList {
   /** How many messages each queue of dead letters holds; undefined when the broker has no such queue. */
   readonly queues: readonly { readonly name: string; readonly messages?: number }[]
@@ -99,10 +107,17 @@ export interface DeadLetterList {
 export interface DeadLetterOperations {
   /** Looks at up to `limit` letters of each queue and leaves them where they are. */
   list(limit: number): Promise<DeadLetterList>
+  /** What lies there with this id, one for each queue it died in. Throws `OperationRefused` when there is none. */
+  show(id: string): Promise<readonly DeadLetterDetail[]>
   /** Sends a letter back to every queue it died in. Throws `OperationRefused` when there is none of this id. */
   replay(id: string): Promise<Tally>
   /** Sends everything back that lies there now. */
   replayAll(): Promise<Tally>
+  /**
+   * Gives up what lies there with this id: nobody will handle it. Resolves with what it was. Throws `OperationRefused`
+   * when there is none.
+   */
+  discard(id: string): Promise<readonly DeadLetter[]>
 }
 
 /** States of requests whose writes are to be undone, those first that wait for a person. */

@@ -1,10 +1,17 @@
 import type { AMQPChannel, AMQPMessage } from '@cloudamqp/amqp-client'
 import { type Clock, sleep } from '../core/clock.ts'
-import { type DeadLetter, type DeadLetterOperations, OperationRefused, type Tally } from '../core/operations.ts'
-import { type AmqpConnection, connectAmqp, parseBrokerUrl } from './amqp-connection.ts'
+import {
+  type DeadLetter,
+  type DeadLetterDetail,
+  type DeadLetterOperations,
+  OperationRefused,
+  type Tally,
+} from '../core/operations.ts'
 import { readRefusal } from './broker-refusal.ts'
 import { type DeadMessage, readDeadLetter } from './dead-letter.ts'
+import { detailOf } from './dead-letter-detail.ts'
 import { createSender } from './dead-letter-sender.ts'
+import { keepConnection } from './kept-connection.ts'
 
 export interface AmqpDeadLettersOptions {
   /** URL of the broker; holds its password. */
@@ -12,6 +19,8 @@ export interface AmqpDeadLettersOptions {
   /** Names of the queues of dead letters. */
   readonly queues: readonly string[]
   readonly clock: Clock
+  /** Told of each letter that was given up, once it is gone. */
+  readonly onDiscard?: (letter: DeadLetter) => void
 }
 
 /** Dead letters on a broker, over one connection that is made when it is first needed. */
@@ -21,7 +30,6 @@ export interface AmqpDeadLetters extends DeadLetterOperations {
   close(): Promise<void>
 }
 
-const CONNECT_TIMEOUT_MS = 5_000
 /** The most of a queue that is held back, from it and in memory, while it is searched. */
 const MOST_SEARCHED = 10_000
 const MOST_BYTES = 64 * 1_048_576
@@ -31,34 +39,22 @@ const MOST_BYTES = 64 * 1_048_576
  */
 const LEAST_LOOKED_AT = 1_000
 const GIVEN_BACK_MS = 2_000
+/** An event dies in as many queues as it went to; an empty id may be shared by many. */
+const MOST_SHOWN = 10
 
 /**
  * Looks at dead letters by fetching them and giving them back, in their order, when the channel closes. A replay sends a
  * letter to the queue it died in, with its own id and a clean slate, and takes it off once the broker has confirmed it:
  * what a crash or a second run repeats, consumers know by its id.
  */
-export function createAmqpDeadLetters({ url, queues, clock }: AmqpDeadLettersOptions): AmqpDeadLetters {
-  const address = parseBrokerUrl(url)
-  let kept: Promise<AmqpConnection> | undefined
+export function createAmqpDeadLetters({ url, queues, clock, onDiscard }: AmqpDeadLettersOptions): AmqpDeadLetters {
+  const kept = keepConnection(url, clock)
   let turn: Promise<unknown> = Promise.resolve()
-
-  function connect(): Promise<AmqpConnection> {
-    if (kept) return kept
-    const quiet = () => {}
-    const timing = { url: address, clock, connectTimeoutMs: CONNECT_TIMEOUT_MS, onBlocked: quiet, onUnblocked: quiet }
-    const connecting = connectAmqp(timing)
-    kept = connecting
-    const forget = () => {
-      if (kept === connecting) kept = undefined
-    }
-    connecting.then(({ ended }) => ended.then(forget), forget)
-    return connecting
-  }
 
   /** Gives back what was fetched and not taken, whatever happens. */
   async function onChannel<Result>(work: (channel: AMQPChannel) => Promise<Result>): Promise<Result> {
     try {
-      const connection = await connect()
+      const connection = await kept.get()
       const channel = await connection.openChannel()
       try {
         return await work(channel)
@@ -146,6 +142,27 @@ export function createAmqpDeadLetters({ url, queues, clock }: AmqpDeadLettersOpt
     })
   }
 
+  /** Hands every letter of this id to `each`. Throws when there is none. */
+  async function readAll(
+    id: string,
+    each: (letter: DeadLetter, message: DeadMessage, take: () => Promise<void>) => Promise<'kept' | 'taken'>,
+  ): Promise<void> {
+    let found = 0
+    for (const queue of queues) {
+      await read(queue, MOST_SEARCHED, async (message, take) => {
+        const letter = await readDeadLetter(message, queue)
+        if (letter.id !== id) return 'kept'
+        found++
+        return each(letter, message, take)
+      })
+    }
+    if (found === 0) throw notFound(id)
+  }
+
+  function notFound(id: string): OperationRefused {
+    return new OperationRefused('not-found', `There is no dead letter "${id}" in ${queues.join(', ') || 'any queue'}`)
+  }
+
   /** One after the other: what one holds back, another would not find. */
   function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = turn.then(work)
@@ -175,15 +192,34 @@ export function createAmqpDeadLetters({ url, queues, clock }: AmqpDeadLettersOpt
     async replay(id) {
       const tally = await replay((letter) => letter.id === id)
       if (tally.done + tally.refused.length > 0) return tally
-      throw new OperationRefused('not-found', `There is no dead letter "${id}" in ${queues.join(', ') || 'any queue'}`)
+      throw notFound(id)
     },
 
     replayAll: () => replay(() => true),
 
-    async close() {
-      const connection = await kept?.catch(() => undefined)
-      await connection?.close()
-    },
+    show: (id) =>
+      inTurn(async () => {
+        const found: DeadLetterDetail[] = []
+        await readAll(id, async (letter, message) => {
+          if (found.length < MOST_SHOWN) found.push({ ...letter, ...detailOf(message) })
+          return 'kept'
+        })
+        return found
+      }),
+
+    discard: (id) =>
+      inTurn(async () => {
+        const gone: DeadLetter[] = []
+        await readAll(id, async (letter, _, take) => {
+          await take()
+          gone.push(letter)
+          onDiscard?.(letter)
+          return 'taken'
+        })
+        return gone
+      }),
+
+    close: kept.close,
   }
 }
 

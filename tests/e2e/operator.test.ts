@@ -7,7 +7,7 @@ import { openSqliteOutbox } from '../../gateway/runtimes/bun/sqlite-outbox.ts'
 import { type RunningGateway, startGateway } from '../../gateway/runtimes/bun/start.ts'
 import { commitOrder } from '../support/outbox-conformance.ts'
 import { until } from '../support/real-time.ts'
-import { recordTelemetry } from '../support/recorded-telemetry.ts'
+import { type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts'
 
 /** What somebody who was paged types, against a gateway that runs and against one that does not. */
 
@@ -18,6 +18,7 @@ let folder = ''
 let config = ''
 let gateway: RunningGateway | undefined
 let observer: AMQPBaseClient | undefined
+let lines: RecordedTelemetry['lines'] = []
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sluice-operator-'))
@@ -62,7 +63,9 @@ function write(admin: object, queues: object = BOUND): void {
 }
 
 async function start(): Promise<void> {
-  const started = await startGateway({ config, port: 0, adminPort: 0, log: recordTelemetry().log })
+  const telemetry = recordTelemetry()
+  lines = telemetry.lines
+  const started = await startGateway({ config, port: 0, adminPort: 0, log: telemetry.log })
   gateway = started
   await until('the queues are declared', async () => {
     const ready = await fetch(`${started.adminUrl}/_sluice/ready`)
@@ -211,6 +214,30 @@ describe('sluice dead-letters', () => {
       await channel.basicGet('inventory.order-placed', { noAck: true }),
     ]
     expect(back.map((message) => message?.properties.messageId)).toEqual(['event-2', 'event-1'])
+  }, 60_000)
+
+  test('shows one with its headers and data, gives it up for good, and has that in the log', async () => {
+    await start()
+    const channel = await bury('event-1', 'event-2')
+    const shown = await sluice('dead-letters', 'show', 'event-1')
+    expect(shown.code).toBe(0)
+    expect(shown.output).toMatch(/^died in +inventory\.order-placed$/m)
+    expect(shown.output).toMatch(/^header x-error-type +wrong-data$/m)
+    expect(shown.output).toMatch(/^data +\{\}$/m)
+    expect((await sluice('dead-letters', 'discard', '--all')).errors).toBe(
+      '"sluice dead-letters discard" takes no --all\n',
+    )
+    const gone = await sluice('dead-letters', 'discard', 'event-1')
+    expect([gone.code, gone.output]).toEqual([
+      0,
+      'event-1 (order.placed) is gone from shop.events.dead-letters: inventory.order-placed never handles it\n',
+    ])
+    expect(lines.filter(({ message }) => message === 'Discarded a dead letter')).toMatchObject([
+      { facts: { event: 'event-1', type: 'order.placed', reason: expect.stringContaining('wrong-data: no item') } },
+    ])
+    expect((await sluice('dead-letters', 'discard', 'event-1')).code).toBe(1)
+    expect((await json('dead-letters', 'list')).letters.map(({ id }: { id: string }) => id)).toEqual(['event-2'])
+    expect((await channel.queueDeclare('inventory.order-placed', { passive: true })).messageCount).toBe(0)
   }, 60_000)
 
   test('says where they are when no gateway runs', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type AMQPBaseClient, type AMQPChannel, AMQPClient, type AMQPProperties } from '@cloudamqp/amqp-client'
-import { OperationRefused } from '../../gateway/core/operations.ts'
+import { type DeadLetter, OperationRefused } from '../../gateway/core/operations.ts'
 import { deadLetterName } from '../../gateway/core/topology.ts'
 import { type AmqpDeadLetters, createAmqpDeadLetters } from '../../gateway/events/amqp-dead-letters.ts'
 import { realClock, until } from './real-time.ts'
@@ -155,6 +155,59 @@ export function testDeadLetters(name: string, brokerUrl: () => string): void {
       expect([done, refused.map(({ id }) => id)]).toEqual([1, ['a']])
       expect(refused[0]?.reason).toStartWith('it cannot be sent: ')
       expect(await ids()).toEqual(['a'])
+    })
+
+    test('are shown one at a time with headers and data, without what may be a credential, and stay', async () => {
+      const headers = {
+        authorization: 'Bearer geheim',
+        nested: { token: 'geheim', depth: 1n },
+        long: 'x'.repeat(5_000),
+      }
+      await bury('a', { headers })
+      await bury('b')
+      const [letter, ...others] = await deadLetters.show('a')
+      expect(others).toEqual([])
+      expect(letter).toMatchObject({
+        id: 'a',
+        queue,
+        reason: 'wrong-data: no such item',
+        body: '{"order":"a"}',
+        headers: {
+          cloudEvents_subject: 'subject-a',
+          'x-error-type': 'wrong-data',
+          'x-attempts': '12',
+          authorization: '(not shown)',
+          nested: '{"token":"(not shown)","depth":1}',
+        },
+      })
+      expect(letter?.headers.long).toHaveLength(500)
+      expect(await ids()).toEqual(['a', 'b'])
+      expect(await kindOf(deadLetters.show('c'))).toBe('not-found')
+    })
+
+    test('show no more than 16 KiB of a long body', async () => {
+      await channel.basicPublish('', deadQueue, 'x'.repeat(100_000), {
+        messageId: 'long',
+        headers: { 'x-queue': queue },
+      })
+      const [letter] = await deadLetters.show('long')
+      expect([letter?.bytes, letter?.body.length]).toEqual([100_000, 16_384])
+    })
+
+    test('are given up by their whole id: gone from their queue, sent nowhere, and told of', async () => {
+      const told: unknown[] = []
+      const onDiscard = ({ id, type, subject, reason }: DeadLetter) => void told.push({ id, type, subject, reason })
+      const operator = createAmqpDeadLetters({ url: brokerUrl(), queues: [deadQueue], clock: realClock, onDiscard })
+      for (const id of ['a', 'ab', 'b']) await bury(id)
+      expect(await operator.discard('a')).toMatchObject([{ id: 'a', queue, deadLetterQueue: deadQueue }])
+      expect(told).toEqual([
+        { id: 'a', type: 'order.placed', subject: 'subject-a', reason: 'wrong-data: no such item' },
+      ])
+      expect(await kindOf(operator.discard('a'))).toBe('not-found')
+      expect(await kindOf(operator.discard(''))).toBe('not-found')
+      await operator.close()
+      expect(await ids()).toEqual(['ab', 'b'])
+      expect(await held(queue)).toBe(0)
     })
 
     test('are known by a digest when they have no id', async () => {

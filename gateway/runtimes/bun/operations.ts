@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
-import type { Operations } from '../../core/operations.ts'
-import type { Metrics } from '../../core/telemetry.ts'
+import type { DeadLetter, Operations } from '../../core/operations.ts'
+import type { Logger, Metrics } from '../../core/telemetry.ts'
 import { deadLetterQueues, type Topology } from '../../core/topology.ts'
 import { createAmqpDeadLetters } from '../../events/amqp-dead-letters.ts'
 import { watchDeadLetters } from '../../events/dead-letter-gauge.ts'
@@ -16,6 +16,7 @@ export interface OperationsParts {
   readonly brokerUrl: string
   readonly topology: Topology
   readonly clock: Clock
+  readonly log: Logger
   readonly metrics: Metrics
 }
 
@@ -25,16 +26,12 @@ export interface RunningOperations extends Operations {
 }
 
 /** Opens the operator's view, and counts dead letters for the metrics. */
-export function startOperations({
-  outbox,
-  relay,
-  brokerUrl,
-  topology,
-  clock,
-  metrics,
-}: OperationsParts): RunningOperations {
+export function startOperations(parts: OperationsParts): RunningOperations {
+  const { outbox, relay, brokerUrl, topology, clock, log, metrics } = parts
   const queues = deadLetterQueues(topology)
-  const deadLetters = createAmqpDeadLetters({ url: brokerUrl, queues, clock })
+  const onDiscard = ({ id, queue, type, subject, reason }: DeadLetter) =>
+    log.warn('Discarded a dead letter', { event: id, queue, type, subject, reason })
+  const deadLetters = createAmqpDeadLetters({ url: brokerUrl, queues, clock, onDiscard })
   const endWatch = watchDeadLetters({ queues, count: deadLetters.count, clock, metrics })
   return {
     outbox: createOutboxOperations(outbox, clock, relay.waiting),

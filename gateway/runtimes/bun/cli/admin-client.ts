@@ -66,6 +66,8 @@ export function createAdminClient({ url, token }: AdminClientOptions): AdminClie
       list: (limit) => ask(`/dead-letters?limit=${limit}`),
       replay: (id) => ask(`/dead-letters/${at(id)}/replay`, 'POST'),
       replayAll: () => ask('/dead-letters/replay', 'POST'),
+      show: (id) => ask(`/dead-letters/${at(id)}`),
+      discard: (id) => ask(`/dead-letters/${at(id)}/discard`, 'POST'),
     },
   }
 }

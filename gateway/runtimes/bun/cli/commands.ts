@@ -2,7 +2,7 @@ import { didYouMean } from '../../../config/mistake.ts'
 import { type Flags, toPort } from './arguments.ts'
 import { check } from './check.ts'
 import { discardCompensation, listCompensations, retryCompensations, showCompensation } from './compensations.ts'
-import { listDeadLetters, replayDeadLetters } from './dead-letters.ts'
+import { discardDeadLetter, listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts'
 import { discardEntry, listOutbox, retryEntries, showEntry } from './outbox.ts'
 import { routes } from './routes.ts'
 import { schema } from './schema.ts'
@@ -58,7 +58,9 @@ const COMMANDS: Readonly<Record<string, Command | Commands>> = {
   },
   'dead-letters': {
     list: { words: 0, flags: [...OPERATOR, 'limit'], run: (_, flags) => listDeadLetters(operator(flags)) },
+    show: { words: 1, flags: OPERATOR, run: ([id], flags) => showDeadLetter(id, operator(flags)) },
     replay: { words: 1, flags: [...OPERATOR, 'all'], run: ([id], flags) => replayDeadLetters(id, operator(flags)) },
+    discard: { words: 1, flags: OPERATOR, run: ([id], flags) => discardDeadLetter(id, operator(flags)) },
   },
 }
 

@@ -11,10 +11,12 @@ const USAGE = `Sluice, an edge gateway: one YAML file of routes, upstreams and p
 
   sluice outbox list [--state parked|unknown|committed|pending] [--limit N]   events that wait, and why
   sluice outbox show ID                                                everything about one of them
-  sluice outbox retry ID | --all                                       put back what is parked; of an unknown one, ask the service at once
+  sluice outbox retry ID | --all                                       put back what is parked; of an unknown one, ask at once
   sluice outbox discard ID                                             give an event up: it is never sent
   sluice dead-letters list [--limit N]                                 messages consumers have given up, and why
+  sluice dead-letters show ID                                          everything about one of them
   sluice dead-letters replay ID | --all                                send them back to the queue they died in
+  sluice dead-letters discard ID                                       give one up: it is never handled
 
   --config FILE    default config/gateway.yaml
   --port N         instead of server.port; 0 takes a free one
