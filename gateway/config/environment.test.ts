@@ -58,7 +58,7 @@ describe('a text with references', () => {
     },
     { written: '{NAME', mistake: `"\${NAME" lacks its closing brace` },
     { written: '{', mistake: `"\${" lacks its closing brace` },
-    { written: '{file:/nowhere}', mistake: 'file "/nowhere" cannot be read' },
+    { written: '{file:/nowhere}', mistake: 'file "/nowhere" cannot be read: there is no such file' },
     { written: '{file:}', mistake: `"\${file:}" lacks the path of a file, as in "\${file:/run/secrets/name}"` },
     {
       written: `{MISSING:-${reference('{NAME}')}}`,

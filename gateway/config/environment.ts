@@ -1,8 +1,13 @@
 /** Where `${…}` references are looked up. Files are read at load only. */
 export interface Environment {
   variable(name: string): string | undefined
-  /** The file's text; undefined when it cannot be read. */
-  file(path: string): string | undefined
+  /** The file's text; undefined when there is no such file. */
+  file(path: string): string | Unreadable | undefined
+}
+
+/** A file that is there and cannot be read, and why. */
+export interface Unreadable {
+  readonly unreadable: string
 }
 
 export const emptyEnvironment: Environment = { variable: () => undefined, file: () => undefined }
@@ -42,7 +47,9 @@ function lookUp(inner: string, environment: Environment): string | { mistake: st
   if (inner.startsWith('file:')) {
     const path = inner.slice('file:'.length)
     if (path === '') return { mistake: `"\${file:}" lacks the path of a file, as in "\${file:/run/secrets/name}"` }
-    return environment.file(path)?.replace(/\r?\n$/, '') ?? { mistake: `file "${path}" cannot be read` }
+    const text = environment.file(path) ?? { unreadable: 'there is no such file' }
+    if (typeof text === 'string') return text.replace(/\r?\n$/, '')
+    return { mistake: `file "${path}" cannot be read: ${text.unreadable}` }
   }
   const match = VARIABLE.exec(inner)
   if (!match) {

@@ -130,4 +130,14 @@ describe('the schemas beside a configuration file', () => {
     for (const type of ['../secrets/x', '/etc/passwd', '.hidden', 'a/b', '']) expect(schemas(type)).toBeUndefined()
     expect(reads).toEqual([])
   })
+
+  test('are a mistake when they are there and cannot be read: a check must not go missing in silence', () => {
+    const find = createEventSchemas('gateway.yaml', {
+      variable: () => undefined,
+      file: () => ({ unreadable: 'this user may not read it' }),
+    })
+    expect(find('order.placed')?.mistake).toBe(
+      'events/order.placed.schema.json cannot be used: this user may not read it',
+    )
+  })
 })

@@ -15,7 +15,7 @@ const LONGEST_TOLD = 200
 
 /**
  * The JSON Schemas beside a configuration file: `events/<type>.schema.json` is what the data of that type must look
- * like. Each is read once; a schema that cannot be used, or that says more than can be checked, has a mistake.
+ * like. Each is read once; a schema that cannot be read or used, or that says more than can be checked, has a mistake.
  */
 export function createEventSchemas(configFile: string, environment: Environment): FindEventSchema {
   const folder = configFile.replace(/[^/\\]*$/, '')
@@ -27,7 +27,8 @@ export function createEventSchemas(configFile: string, environment: Environment)
 
   function read(name: string): EventSchema | undefined {
     const text = environment.file(folder + name)
-    return text === undefined ? undefined : compileEventSchema(text, name)
+    if (text === undefined) return undefined
+    return typeof text === 'string' ? compileEventSchema(text, name) : unusable(name, text.unreadable)
   }
 }
 

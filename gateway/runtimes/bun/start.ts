@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { builtInPolicies } from '../../../policies/index.ts'
 import { createAdminApp } from '../../admin/app.ts'
 import { loadConfig } from '../../config/load.ts'
@@ -14,7 +13,7 @@ import { createGateway, type Gateway } from '../../gateway.ts'
 import { createOpossumBreakers } from '../../services/breakers/opossum-breakers.ts'
 import { createKeeper } from '../../services/keeper.ts'
 import { createPrometheusMetrics } from '../../services/telemetry/prometheus-metrics.ts'
-import { processEnvironment } from './environment.ts'
+import { processEnvironment, readText, recordFiles } from './environment.ts'
 import { type EventDelivery, startDelivery } from './event-delivery.ts'
 import { fetchTransport } from './fetch-transport.ts'
 import { listen } from './listener.ts'
@@ -55,8 +54,9 @@ export interface RunningGateway {
 /** Starts a gateway on Bun. Throws `ConfigError`, or an error that says in one line what to mend; nothing keeps running then. */
 export async function startGateway(options: StartOptions): Promise<RunningGateway> {
   const { config, log, clock = systemClock, onStep, onSagaStep } = options
+  const files = recordFiles(processEnvironment)
   const load = (text: string) =>
-    loadConfig(text, { file: config, registry: registryOf(options), environment: processEnvironment })
+    loadConfig(text, { file: config, registry: registryOf(options), environment: files.environment })
   const plan = load(readConfig(config))
   tellNotices(plan, log)
   const metrics = createPrometheusMetrics()
@@ -135,7 +135,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       }),
     )
     cleanUps.push(() => adminListener.stop(true))
-    const watcher = watchConfig(config, load, log, metrics, (next) => {
+    const watcher = watchConfig({ file: config, files, load, log, metrics }, (next) => {
       if (next.announces && !delivery) throw new Error(EVENTS_NEED_RESTART)
       if (next.journals && !undoing) throw new Error(JOURNAL_NEEDS_RESTART)
       tellNotices(next, log)
@@ -180,19 +180,9 @@ function registryOf({ policies = [] }: StartOptions): ReadonlyMap<string, Policy
 
 /** Reads the file; one that cannot be read is a mistake like any other. */
 export function readConfig(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const message = `cannot be read: ${UNREADABLE[code] ?? String(error)}`
-    throw new ConfigError([{ file, line: 1, column: 1, path: '', message }])
-  }
-}
-
-const UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder',
-  EACCES: 'this user may not read it',
+  const text = readText(file) ?? { unreadable: 'there is no such file' }
+  if (typeof text === 'string') return text
+  throw new ConfigError([{ file, line: 1, column: 1, path: '', message: `cannot be read: ${text.unreadable}` }])
 }
 
 function bind<Server>(key: string, host: string, port: number, open: (port: number) => Server): Server {
