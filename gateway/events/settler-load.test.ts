@@ -63,6 +63,26 @@ describe('the settler, with many entries', () => {
     expect(await bench.outbox.counts()).toMatchObject({ unknown: 0, parked: 50 })
   })
 
+  test('lets a slow upstream with many entries keep no other from its few', async () => {
+    const slow = createSlowUpstream()
+    bench = createSettlerBench((_, upstream) => (upstream === 'slow' ? slow.answer() : Response.json({ id: 'o' })))
+    for (let i = 0; i < 500; i++) await bench.leaveUnknown(`s${i}`, { upstream: 'slow' })
+    for (let i = 0; i < 3; i++) await bench.leaveUnknown(`q${i}`, { upstream: 'quick' })
+    for (let i = 0; i < 10; i++) {
+      await bench.clock.advance(2_000)
+      slow.release()
+    }
+    await bench.clock.advance(2_000)
+    expect(bench.asked.filter(({ upstream }) => upstream === 'quick')).toHaveLength(3)
+    // And it goes on with the slow one, whose turns come again, until it has settled them all.
+    for (let i = 0; i < 170; i++) {
+      await bench.clock.advance(2_000)
+      slow.release()
+    }
+    expect(slow.most).toBe(4)
+    expect(await bench.outbox.counts()).toMatchObject({ unknown: 0, committed: 503 })
+  })
+
   test('obeys Retry-After for all that goes there', async () => {
     let isOpen = true
     bench = createSettlerBench(() => {

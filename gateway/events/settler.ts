@@ -43,6 +43,8 @@ const SWEEP_MS = 1_000
 const BATCH = 100
 /** Requests to one upstream at once: it has its clients to serve. */
 const PER_UPSTREAM = 4
+/** How long a sweep asks one upstream before it looks at what others have waiting. */
+const TURN_MS = 5_000
 const RETRY: Backoff = { baseMs: 1_000, maxMs: 60_000 }
 
 /** Starts a settler: it looks every second for what is unknown and due. */
@@ -53,8 +55,11 @@ export function createSettler(parts: SettlerParts): Settler {
   const pauses = createUpstreamPauses(random)
   let running: Promise<void> | undefined
   let cancelSweep = () => {}
+  /** By upstream, when its turn in this sweep is over; readings of the monotonic clock. */
+  const turnEndsMs = new Map<string, number>()
 
   async function settleDue(): Promise<void> {
+    turnEndsMs.clear()
     for (;;) {
       if (signal.aborted || !parts.isInCharge()) return
       const due = await outbox.unsettled(BATCH, clock.now())
@@ -69,7 +74,7 @@ export function createSettler(parts: SettlerParts): Settler {
     }
   }
 
-  /** One upstream that hangs holds up its own entries only. */
+  /** One upstream that hangs holds up its own entries, and others for its turn at most. */
   async function work(
     group: readonly OutboxEntry[],
     noteFailure: (entry: OutboxEntry, error: unknown) => void,
@@ -92,9 +97,18 @@ export function createSettler(parts: SettlerParts): Settler {
     if (isTooLate(unsettled, nowMs)) return park(entry, tooLate(unsettled, nowMs))
     const pausedForMs = pauses.left(settlement.upstream, clock.monotonic())
     if (pausedForMs !== undefined) return wait(unsettled, pausedForMs)
+    if (isTurnOver(settlement.upstream)) return wait(unsettled, SWEEP_MS)
     const finding = await attemptToSettle(unsettled, signal, parts)
     notePauses(settlement.upstream, finding)
     await conclude(unsettled, finding)
+  }
+
+  /** One slow upstream with many entries must not keep the others from theirs: what it has left comes after them. */
+  function isTurnOver(upstream: string): boolean {
+    const nowMs = clock.monotonic()
+    const endMs = turnEndsMs.get(upstream) ?? nowMs + TURN_MS
+    turnEndsMs.set(upstream, endMs)
+    return nowMs >= endMs
   }
 
   function notePauses(upstream: string, finding: Finding): void {
