@@ -69,7 +69,7 @@ describe('a routing key that no queue of the file takes', () => {
 
   test('is a notice, and the file is right', () => {
     expect(noticesOf(file(topology, '{ type: order.plaecd, exchange: shop.events }'))).toEqual([
-      'f:4:55  routes.a.policies[0].publish.type  no queue of topology takes "order.plaecd" of "shop.events": it waits until a consumer binds one; did you mean "order.placed"?',
+      'f:4:55  routes.a.policies[0].publish.type  no queue of topology takes "order.plaecd" of "shop.events": it is parked unless a consumer binds one; did you mean "order.placed"?',
     ])
   })
 

@@ -42,7 +42,7 @@ export function checkDestinations(
       routingKey,
       patterns.filter((pattern) => pattern !== undefined),
     )
-    const message = `no queue of topology takes "${routingKey}" of "${exchange}": it waits until a consumer binds one${meant}`
+    const message = `no queue of topology takes "${routingKey}" of "${exchange}": it is parked unless a consumer binds one${meant}`
     notices.push({ path: [...optionsPath, routingKeyOption], message })
   }
   return { mistakes, notices }

@@ -70,6 +70,11 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
     labels: [],
   },
   sluice_relay_retries_total: { kind: 'counter', help: 'Events sent again after an unknown outcome', labels: [] },
+  sluice_topology_refused: {
+    kind: 'gauge',
+    help: 'Whether the broker refuses an exchange or a queue of the file, 1 or 0',
+    labels: [],
+  },
   sluice_broker_messages_ready: {
     kind: 'gauge',
     help: 'Messages in the embedded broker that wait for a consumer',

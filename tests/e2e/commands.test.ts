@@ -174,9 +174,14 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
     expect(ids.sort()).toEqual(accepted.map(({ id }) => id).sort())
   }, 60_000)
 
-  test('wait where the broker has another queue of that name, and the gateway says so and is not ready (EV-18)', async () => {
-    const channel = await observer.channel()
-    await channel.queueDeclare(queue, { durable: true })
+  test('wait where the broker has another queue of that name, and the gateway says so: not ready at the start, degraded later (EV-18)', async () => {
+    const changeQueue = async () => {
+      const channel = await observer.channel()
+      await channel.queueDelete(queue)
+      await channel.queueDeclare(queue, { durable: true })
+      await channel.close()
+    }
+    await changeQueue()
     program = new Program(await writeConfig())
     const { url, admin } = await program.urls()
     const readiness = async () => {
@@ -191,10 +196,21 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
     const { id, status: answered } = await order(url, 1)
     expect([answered, await statusOf(url, id)]).toEqual([202, 'accepted'])
 
+    const channel = await observer.channel()
     await channel.queueDelete(queue)
     await channel.close()
     await until('the command to be published', async () => (await statusOf(url, id)) === 'published', 20_000)
     expect((await readiness()).status).toBe(200)
     expect((await received(1)).map(({ properties }) => properties.messageId)).toEqual([id])
+
+    // Once everything was there, a refusal takes no gateway out of service.
+    await changeQueue()
+    proxy.cut()
+    proxy.resume()
+    await until('the second refusal', async () => (await readiness()).text.includes('on the broker'))
+    expect((await readiness()).status).toBe(200)
+    expect((await readiness()).text).toContain('"status":"degraded"')
+    expect(await (await fetch(`${admin}/_sluice/metrics`)).text()).toContain('sluice_topology_refused 1\n')
+    expect((await order(url, 2)).status).toBe(202)
   }, 60_000)
 })

@@ -58,6 +58,15 @@ export async function startDelivery(
   const relay = createRelay({ outbox, publisher, lease, ...parts })
   const operations = startOperations({ outbox, relay, brokerUrl, topology, ...parts })
   let settler: Settler | undefined
+  let wasWhole = false
+  /** Whether the broker refuses a part of the topology right now. */
+  const isRefused = (): boolean => {
+    const { state } = publisher
+    if (state.name !== 'ready') return false
+    wasWhole ||= state.refusal === undefined
+    return state.refusal !== undefined
+  }
+  publisher.onReady(isRefused)
   return {
     events: createEventBus({ outbox, wake: relay.wake, ...parts }),
     brokerUrl,
@@ -68,13 +77,15 @@ export async function startDelivery(
     },
     async check() {
       const { state } = publisher
-      const isUp = state.name === 'ready' && state.refusal === undefined
+      const isUp = state.name === 'ready' && !isRefused()
       const detail = 'reason' in state ? state.reason : 'refusal' in state ? state.refusal : state.name
-      const isRefused = state.name === 'ready' && state.refusal !== undefined
-      // Orders are taken while the broker is away; a broker that refuses our exchange will not mend itself.
-      return [brokerState({ isUp, isRefused, detail: detail ?? state.name, embedded }), await outboxState(outbox)]
+      // Orders are taken while the broker is away. One that refuses the topology holds back a new gateway, and takes no
+      // gateway away that has served with it: every other would go at the same moment.
+      const isRequired = isRefused() && !wasWhole
+      return [brokerState({ isUp, isRequired, detail: detail ?? state.name, embedded }), await outboxState(outbox)]
     },
     measure() {
+      parts.metrics.gauge('sluice_topology_refused', isRefused() ? 1 : 0)
       if (embedded === undefined) return
       const { ready, unsettled, fileBytes } = embedded.stats()
       parts.metrics.gauge('sluice_broker_messages_ready', ready)
@@ -122,13 +133,13 @@ function openOutbox(place: string, { clock }: DeliveryParts): Outbox {
 
 interface BrokerState {
   readonly isUp: boolean
-  readonly isRefused: boolean
+  readonly isRequired: boolean
   readonly detail: string
   readonly embedded: EmbeddedBroker | undefined
 }
 
-function brokerState({ isUp, isRefused, detail, embedded }: BrokerState): Dependency {
-  const state = { name: 'broker', required: isRefused, ok: isUp }
+function brokerState({ isUp, isRequired, detail, embedded }: BrokerState): Dependency {
+  const state = { name: 'broker', required: isRequired, ok: isUp }
   if (!isUp) return { ...state, detail }
   if (embedded === undefined) return state
   const { ready, unsettled } = embedded.stats()
