@@ -110,7 +110,7 @@ const DOINGS: Readonly<Record<string, Doing>> = {
         throw new Error(`${lost} messages were deleted with ${queue}: the fault was not brought about with care`)
     }
     await Bun.sleep(lastsMs)
-    await withoutPublishing(scene, () => bindAgain(takers))
+    await withoutPublishing(scene, () => startAgain(takers))
     for (const [index, queue] of names.orderPlaced.entries()) await operator.putBack(queue, rescued[index] ?? [])
   },
 
@@ -119,7 +119,9 @@ const DOINGS: Readonly<Record<string, Doing>> = {
     await Promise.all(everyone.map(pause))
     await scene.operator.deleteExchange(scene.names.exchange)
     await Bun.sleep(lastsMs)
-    await withoutPublishing(scene, () => bindAgain(everyone))
+    // Consumers publish too: none of them may begin before everybody is bound.
+    await withoutPublishing(scene, () => scene.operator.bind(scene.names.exchange, scene.names.bindings))
+    await startAgain(everyone)
   },
 
   async 'consumer-killed'(scene, { draw }) {
@@ -165,7 +167,7 @@ async function pause(part: Part): Promise<void> {
   while (part.facts) await Bun.sleep(10)
 }
 
-async function bindAgain(parts: readonly Part[]): Promise<void> {
+async function startAgain(parts: readonly Part[]): Promise<void> {
   for (const part of parts) part.release()
   await Promise.all(parts.map((part) => part.ready(READY_WITHIN_MS)))
 }

@@ -9,6 +9,8 @@ export interface SceneNames {
   readonly queues: readonly string[]
   /** The queues that take `order.placed`. */
   readonly orderPlaced: readonly string[]
+  /** Which type of event belongs into which queue. */
+  readonly bindings: readonly { readonly queue: string; readonly type: string }[]
 }
 
 /** Waits of the delay queues, in milliseconds. */
@@ -29,15 +31,17 @@ const CONSUMED: Readonly<Record<ConsumerName, readonly string[]>> = {
 export function nameScene(scene: string): SceneNames {
   const exchange = `${scene}.shop.events`
   const queuePrefix = `${scene}.`
-  const main = Object.entries(CONSUMED).flatMap(([service, types]) =>
-    types.map((type) => `${queuePrefix}${service}.${type.replaceAll('.', '-')}`),
+  const bindings = Object.entries(CONSUMED).flatMap(([service, types]) =>
+    types.map((type) => ({ type, queue: `${queuePrefix}${service}.${type.replaceAll('.', '-')}` })),
   )
+  const main = bindings.map(({ queue }) => queue)
   return {
     exchange,
     queuePrefix,
     observer: `${scene}.observer`,
     deadLetters: `${exchange}.dead-letters`,
     queues: main.flatMap((queue) => [queue, ...DELAYS_MS.map((delayMs) => `${queue}.retry-${label(delayMs)}`)]),
+    bindings,
     orderPlaced: main.filter((queue) => queue.endsWith('.order-placed')),
   }
 }

@@ -8,6 +8,8 @@ export interface BrokerOperator {
   drain(queue: string): Promise<readonly AMQPMessage[]>
   /** Messages ready in each queue; a queue that is not there has none. */
   depths(queues: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** Declares the exchange and binds queues that are there. */
+  bind(exchange: string, bindings: readonly { readonly queue: string; readonly type: string }[]): Promise<void>
   unbind(queue: string, exchange: string, routingKey: string): Promise<void>
   /** Resolves with how many messages were lost with it. */
   deleteQueue(queue: string): Promise<number>
@@ -65,6 +67,11 @@ export function createBrokerOperator(url: string): BrokerOperator {
           if (asking.closed) asking = await channel.connection.channel()
         }
         return depths
+      }),
+    bind: (exchange, bindings) =>
+      using(async (channel) => {
+        await channel.exchangeDeclare(exchange, 'topic', { durable: true })
+        for (const { queue, type } of bindings) await channel.queueBind(queue, exchange, type)
       }),
     unbind: (queue, exchange, routingKey) =>
       using(async (channel) => void (await channel.queueUnbind(queue, exchange, routingKey))),
