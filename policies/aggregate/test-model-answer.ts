@@ -4,13 +4,15 @@ import { nameOf, type Scenario } from './test-scenario.ts'
 
 /** What the client sees of a composition, by the rules of the README. */
 export interface Answer {
-  readonly status: number
   readonly composition: string
   readonly complete: '?0' | '?1'
   /** The document, or the failed parts of the problem. */
   readonly text: string
-  /** Names of parts of which one is named as the reason of a problem; several when they failed at the same moment. */
-  readonly blamed: readonly string[]
+  /**
+   * Of parts of which one is named as the reason of a problem, the status that answers for it; several when they failed at
+   * the same moment. Empty where there is no problem.
+   */
+  readonly blamed: ReadonlyMap<string, number>
   readonly atMs: number
 }
 
@@ -39,11 +41,10 @@ export function answerOf({ parts, fileOrder }: Scenario, settled: readonly Settl
     return [{ name, error: failure.error, ...(failure.status !== undefined && { status: failure.status }) }]
   })
   return {
-    status: reasons[0]?.failure?.answer ?? 200,
     composition: inOrder.map(({ name, ...outcome }) => describe(name, outcome)).join(', '),
     complete: inOrder.every(({ kind }) => kind === 'ok' || kind === 'skipped') ? '?1' : '?0',
     text: reasons.length > 0 ? JSON.stringify(failed) : `{${members.join(',')}}`,
-    blamed: reasons.map(({ name }) => name),
+    blamed: new Map(reasons.map(({ name, failure }) => [name, failure?.answer ?? 0])),
     atMs: deciders.length > 0 ? Math.max(firstMs, 0) : Math.min(cut.atMs, Math.max(...inOrder.map(({ atMs }) => atMs))),
   }
 }

@@ -1,4 +1,15 @@
-import { type Fate, hitText, methodOf, nameOf, type PartSpec, POOR_TEXT, richText } from './test-scenario.ts'
+import {
+  type Fate,
+  hitText,
+  MAX_BYTES,
+  methodOf,
+  nameOf,
+  needsItem,
+  type PartSpec,
+  POOR_TEXT,
+  richText,
+  TIGHT_BYTES,
+} from './test-scenario.ts'
 
 /** What a call asks for, and what its upstream makes of it, by the rules of the README. */
 
@@ -37,23 +48,25 @@ export function memberOf(shown: Shown | undefined, name: 'v' | 'items'): unknown
 /** Method, path, fields and body; undefined when the path lacks a value. */
 export function requestOf(
   part: PartSpec,
-  number: number,
-  { read, keys }: { readonly read: (from: number) => Shown | undefined; readonly keys?: readonly number[] },
+  { read, keys }: { readonly read: (from: number) => Shown | undefined; readonly keys?: readonly (number | null)[] },
 ): string | undefined {
   const at = (place: string) =>
     part.reads.filter((each) => each.place === place).map(({ from }) => memberOf(read(from), 'v'))
-  const segments = [nameOf(number), ...at('path')]
-  if (keys && part.each?.batch === undefined) segments.push(keys[0])
+  const segments = ['get', ...at('path')]
+  const single = keys && part.each?.batch === undefined ? part.each?.place : undefined
+  const item = keys?.[0] ?? undefined
+  if (single === 'path') segments.push(item)
   if (segments.some((segment) => segment === undefined)) return undefined
   const given = (place: string) =>
     at(place).flatMap((value, i) => (value === undefined ? [] : [[`r${i}`, value] as const]))
+  const placed = (place: string) => (single === place && item !== undefined ? [['ri', item] as const] : [])
   const query = [
     ...(part.each?.batch === undefined ? [] : [`ids=${keys?.join(',')}`]),
-    ...given('query').map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`),
+    ...[...given('query'), ...placed('query')].map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`),
   ]
   const path = `/${segments.map((segment) => encodeURIComponent(String(segment))).join('/')}`
   const body = methodOf(part) === 'POST' ? JSON.stringify({ told: Object.fromEntries(given('body')) }) : ''
-  const fields = given('headers').map(([name, value]) => `${name}: ${value}`)
+  const fields = [...given('headers'), ...placed('headers')].map(([name, value]) => `${name}: ${value}`)
   return [methodOf(part), query.length > 0 ? `${path}?${query.join('&')}` : path, ...fields, body].join(' ')
 }
 
@@ -61,19 +74,18 @@ export function requestOf(
 export interface Wanted {
   readonly key: number
   readonly asks: string
-  readonly positions?: readonly number[]
-  readonly keys?: readonly number[]
+  readonly positions: readonly number[]
+  readonly keys?: readonly (number | null)[]
 }
 
 /** One call for each item that differs, or for some keys that differ; undefined when none can be worded. */
 export function wordEach(
   part: PartSpec,
-  number: number,
   items: readonly unknown[],
   read: (from: number) => Shown | undefined,
 ): Wanted[] | undefined {
   const batch = part.each?.batch
-  const known = [...items.entries()].filter(([, item]) => item !== null)
+  const known = [...items.entries()].filter(([, item]) => item !== null || !(part.each && needsItem(part.each)))
   const isSame = (a: unknown, b: unknown) => a === b && (batch !== undefined || methodOf(part) === 'GET')
   const groups = known
     .filter(([i, item]) => !known.some(([j, other]) => j < i && isSame(other, item)))
@@ -86,8 +98,8 @@ export function wordEach(
     groups.slice(n * size, (n + 1) * size),
   )
   const worded = chunks.map((chunk) => {
-    const keys = chunk.map(({ item }) => Number(item))
-    const asks = requestOf(part, number, { read, keys })
+    const keys = chunk.map(({ item }) => (item === null ? null : Number(item)))
+    const asks = requestOf(part, { read, keys })
     return { key: keys[0] ?? 0, asks: asks ?? '', positions: chunk.flatMap(({ positions }) => positions), keys }
   })
   return worded.some(({ asks }) => asks === '') ? undefined : worded
@@ -97,14 +109,14 @@ export function wordEach(
 export function replyOf(
   part: PartSpec,
   number: number,
-  { key, keys }: { readonly key: number; readonly keys?: readonly number[] },
+  { key, keys }: { readonly key: number; readonly keys?: readonly (number | null)[] },
   fate: Fate | undefined,
 ): { readonly afterMs: number; readonly result: Result } {
   if (!fate) throw new Error(`No fate for ${nameOf(number)}`)
   const { kind, afterMs } = fate
   const isBatch = part.each?.batch !== undefined
-  const hits = isBatch ? (keys ?? []).flatMap((id) => hitText(number, id) ?? []) : []
-  const good: Shown = isBatch ? { text: '', hits } : { text: richText(number, key) }
+  const hits = isBatch ? (keys ?? []).flatMap((id) => (id === null ? [] : (hitText(number, id) ?? []))) : []
+  const good: Shown = isBatch ? { text: '', hits } : { text: richText(number, key, fate) }
   const invalid: Failure = { error: 'invalid-response', answer: 502 }
   const refused = (status: number): Failure => ({ error: 'status', status, answer: 502 })
   const results: Readonly<Record<Fate['kind'], Result>> = {
@@ -129,4 +141,9 @@ export function entryFor(result: Result, batch: number | undefined, item: unknow
   if (batch === undefined || hasFailed(result)) return result
   const text = result.hits?.find((hit) => (JSON.parse(hit) as { readonly k: number }).k === item)
   return text === undefined ? { error: 'invalid-response', answer: 502 } : { text }
+}
+
+/** Whether the texts of a list are more together than the part allows. */
+export function areTooMuch(texts: readonly (string | undefined)[], { tight }: PartSpec): boolean {
+  return new TextEncoder().encode(texts.join('')).byteLength > (tight ? TIGHT_BYTES : 3 * MAX_BYTES)
 }

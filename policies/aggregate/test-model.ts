@@ -1,4 +1,5 @@
 import {
+  areTooMuch,
   type Cut,
   entryFor,
   type Failure,
@@ -15,12 +16,10 @@ import {
   CACHE_MS,
   FALLBACKS,
   ITEM_FALLBACK,
-  MAX_BYTES,
   MOST_ITEMS,
   type PartSpec,
   type Scenario,
   STALE_MS,
-  TIGHT_BYTES,
 } from './test-scenario.ts'
 
 /**
@@ -98,12 +97,11 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
   const atOnce: boolean[] = []
   for (const [number, part] of scenario.parts.entries()) settled.push(settle(part, number))
   const isOneEvent = atTheCut.size <= (cut.failure.error === 'cancelled' ? 1 : 0)
-  return {
-    settled,
-    calls,
-    kept,
-    isClear: isOneEvent && (atOnce.length === 0 || (atOnce.length === 1 && atOnce[0] === true)),
-  }
+  const hasDecided = [...atTheCut].some(
+    (number) => scenario.parts[number]?.required && settled[number]?.kind === 'failed',
+  )
+  const isTold = atOnce.length === 0 || (atOnce.length === 1 && atOnce[0] === true && !hasDecided)
+  return { settled, calls, kept, isClear: isOneEvent && isTold }
 
   function read(from: number): Shown | undefined {
     return settled[from]?.shown
@@ -137,13 +135,12 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
   }
 
   function askOnce(part: PartSpec, number: number, readyMs: number): Settled {
-    const asks = requestOf(part, number, { read })
+    const asks = requestOf(part, { read })
     if (asks === undefined) return without(part, INPUT, readyMs)
-    const [made] = makeCalls(part, number, readyMs, [{ key: 0, asks }])
-    if (!made) return without(part, INPUT, readyMs)
-    finish(number, readyMs, made.endMs, [made])
-    if (!hasFailed(made.result)) return { kind: 'ok', atMs: made.endMs, shown: made.result }
-    return without(part, made.result, made.endMs, made.stale)
+    const all = makeCalls(part, number, readyMs, [{ key: 0, asks, positions: [] }])
+    const [{ endMs, result, stale } = never()] = all
+    finish(number, readyMs, endMs, all)
+    return hasFailed(result) ? without(part, result, endMs, stale) : { kind: 'ok', atMs: endMs, shown: result }
   }
 
   function askEach(part: PartSpec, number: number, readyMs: number): Settled {
@@ -152,9 +149,9 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
     if (!Array.isArray(items)) return without(part, INPUT, readyMs)
     if (items.length > MOST_ITEMS) return without(part, { error: 'too-many', answer: 502 }, readyMs)
 
-    const results: (Result | undefined)[] = items.map((item) => (item === null ? INPUT : undefined))
-    const requests = wordEach(part, number, items, read)
-    if (requests === undefined) for (const i of items.keys()) results[i] = INPUT
+    const requests = wordEach(part, items, read)
+    const isAsked = (i: number) => requests?.some(({ positions }) => positions.includes(i))
+    const results: (Result | undefined)[] = items.map((_, i) => (isAsked(i) ? undefined : INPUT))
     if (!hasStandIn && results.some((result) => result && hasFailed(result))) return without(part, INPUT, readyMs)
 
     const standIn: Shown = { text: JSON.stringify(ITEM_FALLBACK) }
@@ -170,7 +167,7 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
         const shown = hasFailed(result) ? (old ?? (hasStandIn ? standIn : undefined)) : result
         const isOver = hasFailed(result) && (!shown || result.error === 'cancelled')
         texts[i] = shown?.text
-        const isTooMuch = texts.reduce((sum, text = '') => sum + text.length, 0) > maxBytesOf(part)
+        const isTooMuch = areTooMuch(texts, part)
         if (!isOver && !isTooMuch) continue
         finish(number, readyMs, call.endMs, made)
         return without(part, isOver && hasFailed(result) ? result : { error: 'too-large', answer: 502 }, call.endMs)
@@ -211,7 +208,7 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
       const endMs = fresh ? readyMs : Math.max(readyMs, isInTime ? doneMs : limit.atMs)
       const result: Result = fresh ?? (isInTime ? reply.result : limit.failure)
       const stale = part.stale ? old(want.asks, endMs, STALE_MS) : undefined
-      return { asks: want.asks, positions: want.positions ?? [], startMs, endMs, fresh, result, stale }
+      return { asks: want.asks, positions: want.positions, startMs, endMs, fresh, result, stale }
     })
   }
 
@@ -245,4 +242,6 @@ function without({ fallback }: PartSpec, failure: Failure, atMs: number, stale?:
   return { kind: 'fallback', atMs, shown, failure }
 }
 
-const maxBytesOf = ({ tight }: PartSpec) => (tight ? TIGHT_BYTES : 3 * MAX_BYTES)
+function never(): never {
+  throw new Error('A call was forgotten')
+}

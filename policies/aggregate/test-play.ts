@@ -1,16 +1,8 @@
 import { createTestGateway } from '../../tests/support/gateway.ts'
 import { createVirtualClock, type VirtualClock } from '../../tests/support/virtual-clock.ts'
 import { JSON_TYPE } from './test-page.ts'
-import {
-  type Fate,
-  hitText,
-  MAX_BYTES,
-  nameOf,
-  POOR_TEXT,
-  richText,
-  type Scenario,
-  toOptions,
-} from './test-scenario.ts'
+import { type Fate, hitText, MAX_BYTES, nameOf, POOR_TEXT, richText, type Scenario } from './test-scenario.ts'
+import { toOptions } from './test-scenario-file.ts'
 
 /** Plays a scenario on the real gateway, in virtual time, and notes everything that can be seen from outside. */
 
@@ -121,8 +113,9 @@ async function describe(
   request: Request,
 ): Promise<{ readonly part: number; readonly key: number; readonly asks: string }> {
   const { hostname, pathname, search, searchParams } = new URL(request.url)
-  const own = [...request.headers].filter(([name]) => /^r\d+$/.test(name)).map(([name, value]) => `${name}: ${value}`)
-  const first = searchParams.get('ids')?.split(',')[0] ?? pathname.split('/').at(-1)
+  const own = [...request.headers].filter(([name]) => /^r[\di]$/.test(name)).map(([name, value]) => `${name}: ${value}`)
+  const batched = searchParams.get('ids')?.split(',')[0]
+  const first = batched ?? searchParams.get('ri') ?? request.headers.get('ri') ?? pathname.split('/').at(-1)
   return {
     part: Number(hostname.slice(1, hostname.indexOf('.'))),
     key: /^\d$/.test(first ?? '') ? Number(first) : 0,
@@ -130,7 +123,8 @@ async function describe(
   }
 }
 
-async function respond(clock: VirtualClock, { kind, afterMs }: Fate, call: Call): Promise<Response> {
+async function respond(clock: VirtualClock, fate: Fate, call: Call): Promise<Response> {
+  const { kind, afterMs } = fate
   const wait = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
   if (kind === 'hangs') return new Promise(() => {})
   const isInTwo = kind === 'slow' || kind === 'stops'
@@ -142,7 +136,7 @@ async function respond(clock: VirtualClock, { kind, afterMs }: Fate, call: Call)
   if (kind === 'garbage') return new Response('{"v":', { headers: JSON_TYPE })
   if (kind === 'too-large') return Response.json('x'.repeat(3 * MAX_BYTES))
   if (kind === 'poor') return new Response(POOR_TEXT, { headers: JSON_TYPE })
-  const text = documentFor(call)
+  const text = documentFor(call, fate)
   if (!isInTwo) return new Response(text, { status: kind === 'not-found' ? 404 : 200, headers: JSON_TYPE })
   const stream = new ReadableStream<Uint8Array>({
     async start(controller) {
@@ -164,9 +158,9 @@ async function respond(clock: VirtualClock, { kind, afterMs }: Fate, call: Call)
 }
 
 /** One document, or those that the keys of the call are for, as the upstream has them: in an order of its own. */
-function documentFor({ part, key, asks }: Call): string {
+function documentFor({ part, key, asks }: Call, fate: Fate): string {
   const ids = /ids=([\d,]+)/.exec(asks)?.[1]
-  if (ids === undefined) return richText(part, key)
+  if (ids === undefined) return richText(part, key, fate)
   const hits = ids.split(',').flatMap((id) => hitText(part, Number(id)) ?? [])
   return `{"hits": [${hits.reverse().join(' , ')}]}`
 }

@@ -21,6 +21,10 @@ export interface Fate {
   readonly kind: FateKind
   /** From the start of the call to its end, in milliseconds; no two sums of these are equal. */
   readonly afterMs: number
+  /** Of what a good reply says, what differs from one to the next. */
+  readonly value: string
+  /** The list in a good reply; null is an item that cannot be asked for. */
+  readonly items: readonly (number | null)[]
 }
 
 /** A reading of `parts.<from>.body.v`. */
@@ -54,7 +58,12 @@ export interface Each {
   readonly atOnce: number | undefined
   /** Most keys of one call; undefined for a call for each item. */
   readonly batch: number | undefined
+  /** Where a call for one item has it; in a path it is needed. */
+  readonly place: 'path' | 'query' | 'headers'
 }
+
+/** Whether an item without a value can be asked for. */
+export const needsItem = ({ batch, place }: Each) => batch !== undefined || place === 'path'
 
 export interface Scenario {
   readonly parts: readonly PartSpec[]
@@ -71,17 +80,16 @@ export const CACHE_MS = 7_000
 export const STALE_MS = 8_000
 export const MAX_BYTES = 400
 export const TIGHT_BYTES = 150
-export const MOST_ITEMS = 5
+export const MOST_ITEMS = 4
 export const UNBOUNDED = 1_000
 const KEYS = [0, 1, 2, 3]
 
 export const nameOf = (part: number) => `p${part}`
 export const methodOf = ({ reads }: PartSpec) => (reads.some(({ place }) => place === 'body') ? 'POST' : 'GET')
 
-/** What a good reply to a call for one thing says; some lists have equal items, some an item that cannot be asked for. */
-export function richText(part: number, key: number): string {
-  const items = [[2, 0, 2], [1, null, 0], [], [3, 1, 0, 2, 1], [0, 1, 2, 3, 0, 1]][(part + key) % 5]
-  return `{"v":"${nameOf(part)} ${key}/","n":1234567890123456789012.10,"items":${JSON.stringify(items)}}`
+/** What a good reply to a call for one thing says. */
+export function richText(part: number, key: number, { value, items }: Fate): string {
+  return `{"v":"${nameOf(part)} ${key}/${value}","n":1234567890123456789012.10,"items":${JSON.stringify(items)}}`
 }
 export const POOR_TEXT = '{"n":1}'
 /** Of a reply for many: there is nothing about the last key. */
@@ -108,15 +116,22 @@ const kinds = fc.constantFrom<FateKind>(
   ...(['page', 'too-large', 'refused', 'hangs', 'stops'] as const),
 )
 
+const fate = fc.record({
+  kind: kinds,
+  afterMs: fc.integer({ min: 1, max: 300 }),
+  value: fc.constantFrom('', 'é'),
+  items: fc.array(fc.constantFrom(0, 0, 1, 2, 3, null), { maxLength: MOST_ITEMS + 1 }),
+})
+
 function partArbitrary(part: number): fc.Arbitrary<PartSpec> {
   const earlier = fc.nat(Math.max(0, part - 1))
   const ifEarlier = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
     part === 0 ? fc.constant(undefined) : arbitrary
   const sometimes = fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
   const fates = KEYS.map((key) =>
-    fc.tuple(...[0, 1].map(() => fc.record({ kind: kinds, afterMs: fc.integer({ min: 1, max: 300 }) }))).map((pair) =>
+    fc.tuple(fate, fate).map((pair) =>
       // A bit for each pair of part and key: whatever is added up, two sums differ.
-      pair.map(({ kind, afterMs }) => ({ kind, afterMs: afterMs + 2 ** -(1 + part * KEYS.length + key) })),
+      pair.map((each) => ({ ...each, afterMs: each.afterMs + 2 ** -(1 + part * KEYS.length + key) })),
     ),
   )
   const read = fc.record({ from: earlier, place: fc.constantFrom<Read['place']>('path', 'query', 'headers', 'body') })
@@ -139,7 +154,8 @@ function partArbitrary(part: number): fc.Arbitrary<PartSpec> {
             from: earlier,
             fallback: fc.boolean(),
             atOnce: fc.constantFrom(undefined, undefined, 1, 2),
-            batch: fc.constantFrom(undefined, 2, 3, 50),
+            batch: fc.constantFrom(undefined, undefined, 2, 3, 50),
+            place: fc.constantFrom<Each['place']>('path', 'path', 'query', 'headers'),
           }),
           { nil: undefined, freq: 3 },
         ),
@@ -183,62 +199,4 @@ export function scenarios({ bounded }: { readonly bounded: boolean }): fc.Arbitr
         waitMs: scenario.parts.every(({ required }) => required) ? undefined : scenario.waitMs,
       })),
   )
-}
-
-/** The options of the policy, as a file would have them. */
-export function toOptions({ parts, fileOrder, totalMs, waitMs, concurrency }: Scenario): object {
-  const written = fileOrder.flatMap((number) => {
-    const part = parts[number]
-    return part ? [[nameOf(number), toPart(part, number)] as const] : []
-  })
-  return {
-    timeout: `${totalMs}ms`,
-    concurrency,
-    // The digest of a tag takes time of which a virtual clock knows nothing.
-    etag: false,
-    ...(waitMs !== undefined && { 'wait-for-optional': `${waitMs}ms` }),
-    parts: Object.fromEntries(written),
-  }
-}
-
-function toPart(part: PartSpec, number: number): object {
-  const { each } = part
-  const value = (from: number) => `{parts.${nameOf(from)}.body.v}`
-  const at = (place: Read['place']) => part.reads.filter((read) => read.place === place)
-  const fields = (place: Read['place']) => at(place).map(({ from }, i) => [`r${i}`, value(from)] as const)
-  const segments = [nameOf(number), ...at('path').map(({ from }) => value(from))]
-  if (each && each.batch === undefined) segments.push('{item}')
-  const source = each && `{parts.${nameOf(each.from)}.body.items}`
-  return {
-    upstream: nameOf(number),
-    method: methodOf(part),
-    path: `/${segments.join('/')}${each?.batch === undefined ? '' : '?ids={keys}'}`,
-    query: Object.fromEntries(fields('query')),
-    headers: Object.fromEntries(fields('headers')),
-    ...(methodOf(part) === 'POST' && { safe: true, body: { told: Object.fromEntries(fields('body')) } }),
-    required: part.required,
-    success: part.succeeds,
-    'max-bytes': `${part.tight ? TIGHT_BYTES : part.each ? 3 * MAX_BYTES : MAX_BYTES}B`,
-    ...(part.passes404 && { 'pass-status': [404] }),
-    ...(part.timeoutMs !== undefined && { timeout: `${part.timeoutMs}ms` }),
-    ...(part.fallback && { fallback: FALLBACKS[part.fallback] }),
-    ...(part.stale && { 'fallback-to': { stale: `${STALE_MS}ms` } }),
-    ...(part.cached && { cache: `${CACHE_MS}ms` }),
-    ...(part.when !== undefined && { when: toCondition(part.when) }),
-    ...(each && {
-      'for-each': {
-        items: source,
-        'at-most': MOST_ITEMS,
-        ...(each.atOnce !== undefined && { concurrency: each.atOnce }),
-        ...(each.fallback && { fallback: ITEM_FALLBACK }),
-      },
-    }),
-    ...(each?.batch !== undefined && { batch: { key: '{item}', join: 'k', in: 'hits', 'at-most': each.batch } }),
-  }
-}
-
-function toCondition(when: Exclude<PartSpec['when'], undefined>): object {
-  if (when === 'never') return { 'params.id': 2 }
-  if (when === 'always') return { 'params.id': 1 }
-  return { [`parts.${nameOf(when.from)}.body.v`]: { exists: when.hasValue } }
 }

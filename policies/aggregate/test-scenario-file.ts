@@ -1,0 +1,73 @@
+import {
+  CACHE_MS,
+  FALLBACKS,
+  ITEM_FALLBACK,
+  MAX_BYTES,
+  MOST_ITEMS,
+  methodOf,
+  nameOf,
+  type PartSpec,
+  type Read,
+  type Scenario,
+  STALE_MS,
+  TIGHT_BYTES,
+} from './test-scenario.ts'
+
+/** The options of the policy, as a file would have them. */
+export function toOptions({ parts, fileOrder, totalMs, waitMs, concurrency }: Scenario): object {
+  const written = fileOrder.flatMap((number) => {
+    const part = parts[number]
+    return part ? [[nameOf(number), toPart(part, number)] as const] : []
+  })
+  return {
+    timeout: `${totalMs}ms`,
+    concurrency,
+    // The digest of a tag takes time of which a virtual clock knows nothing.
+    etag: false,
+    ...(waitMs !== undefined && { 'wait-for-optional': `${waitMs}ms` }),
+    parts: Object.fromEntries(written),
+  }
+}
+
+function toPart(part: PartSpec, number: number): object {
+  const { each } = part
+  const value = (from: number) => `{parts.${nameOf(from)}.body.v}`
+  const at = (place: Read['place']) => part.reads.filter((read) => read.place === place)
+  const fields = (place: Read['place']) => at(place).map(({ from }, i) => [`r${i}`, value(from)] as const)
+  const segments = ['get', ...at('path').map(({ from }) => value(from))]
+  const single = each && each.batch === undefined ? each.place : undefined
+  if (single === 'path') segments.push('{item}')
+  const source = each && `{parts.${nameOf(each.from)}.body.items}`
+  return {
+    upstream: nameOf(number),
+    method: methodOf(part),
+    path: `/${segments.join('/')}${each?.batch === undefined ? '' : '?ids={keys}'}`,
+    query: Object.fromEntries([...fields('query'), ...(single === 'query' ? [['ri', '{item}']] : [])]),
+    headers: Object.fromEntries([...fields('headers'), ...(single === 'headers' ? [['ri', '{item}']] : [])]),
+    ...(methodOf(part) === 'POST' && { safe: true, body: { told: Object.fromEntries(fields('body')) } }),
+    required: part.required,
+    success: part.succeeds,
+    'max-bytes': `${part.tight ? TIGHT_BYTES : part.each ? 3 * MAX_BYTES : MAX_BYTES}B`,
+    ...(part.passes404 && { 'pass-status': [404] }),
+    ...(part.timeoutMs !== undefined && { timeout: `${part.timeoutMs}ms` }),
+    ...(part.fallback && { fallback: FALLBACKS[part.fallback] }),
+    ...(part.stale && { 'fallback-to': { stale: `${STALE_MS}ms` } }),
+    ...(part.cached && { cache: `${CACHE_MS}ms` }),
+    ...(part.when !== undefined && { when: toCondition(part.when) }),
+    ...(each && {
+      'for-each': {
+        items: source,
+        'at-most': MOST_ITEMS,
+        ...(each.atOnce !== undefined && { concurrency: each.atOnce }),
+        ...(each.fallback && { fallback: ITEM_FALLBACK }),
+      },
+    }),
+    ...(each?.batch !== undefined && { batch: { key: '{item}', join: 'k', in: 'hits', 'at-most': each.batch } }),
+  }
+}
+
+function toCondition(when: Exclude<PartSpec['when'], undefined>): object {
+  if (when === 'never') return { 'params.id': 2 }
+  if (when === 'always') return { 'params.id': 1 }
+  return { [`parts.${nameOf(when.from)}.body.v`]: { exists: when.hasValue } }
+}
