@@ -97,10 +97,10 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
   const atOnce: boolean[] = []
   for (const [number, part] of scenario.parts.entries()) settled.push(settle(part, number))
   const isOneEvent = atTheCut.size <= (cut.failure.error === 'cancelled' ? 1 : 0)
-  const hasDecided = [...atTheCut].some(
-    (number) => scenario.parts[number]?.required && settled[number]?.kind === 'failed',
-  )
-  const isTold = atOnce.length === 0 || (atOnce.length === 1 && atOnce[0] === true && !hasDecided)
+  const deciding = settled.filter(({ atMs, failure }, i) => {
+    return scenario.parts[i]?.required && failure && failure.error !== 'cancelled' && atMs === cut.atMs
+  })
+  const isTold = atOnce.length === 0 || (atOnce.length === 1 && atOnce[0] === true && deciding.length === 1)
   return { settled, calls, kept, isClear: isOneEvent && isTold }
 
   function read(from: number): Shown | undefined {
