@@ -11,7 +11,7 @@ import { createExchange } from './entry/exchange.ts'
 import { createOwnExchange } from './entry/own-exchange.ts'
 import { checkDeclaredBody, checkRequest, type Target } from './entry/request-checks.ts'
 import { readTrace } from './entry/trace.ts'
-import { createRoutes, type Route } from './routes.ts'
+import { createRoutes, noteLate, type Route } from './routes.ts'
 import { createRouter, type Match, type Router } from './routing/router.ts'
 import type { Transport } from './upstream/transport.ts'
 import { createUpstreams } from './upstream/upstreams.ts'
@@ -215,7 +215,7 @@ function answerAbort(error: unknown, { id, record }: Exchange): Response {
   record.failure =
     error instanceof GatewayError ? error.code : error instanceof ClientGone ? 'client-gone' : 'internal-error'
   for (const call of record.calls) if (call.durationMs === undefined) call.failure = record.failure
-  return error instanceof ClientGone ? clientClosedRequest() : toProblem(error, id)
+  return error instanceof ClientGone ? clientClosedRequest() : toProblem(noteLate(error, record), id)
 }
 
 /** Marks a response as the gateway's. */

@@ -3,6 +3,7 @@ import { ClientGone, clientClosedRequest, GatewayError, toProblem } from './core
 import type { Exchange } from './core/exchange.ts'
 import { type Handler, type Middleware, pipeline } from './core/pipeline.ts'
 import type { RouteSite } from './core/policy.ts'
+import type { ExchangeRecord } from './core/record.ts'
 import type { Services } from './core/services.ts'
 import { createRequestFilter } from './upstream/fields.ts'
 import { checkHandshake, isWebSocketHandshake } from './upstream/websocket.ts'
@@ -113,5 +114,12 @@ function answerFailure(error: unknown, exchange: Exchange, { log }: Services): R
       error: error instanceof Error ? error.stack : String(error),
     })
   }
-  return toProblem(error, id)
+  return toProblem(noteLate(error, record), id)
+}
+
+/** The error with what the client should know of a request that was not answered in time. */
+export function noteLate(error: unknown, { lateNote }: ExchangeRecord): unknown {
+  if (lateNote === undefined || !(error instanceof GatewayError) || error.code !== 'upstream-timeout') return error
+  const { code, headers, extensions, message, cause } = error
+  return new GatewayError(code, { headers, extensions, cause, detail: `${message}. ${lateNote}` })
 }

@@ -45,7 +45,8 @@ export function didYouMean(found: string, candidates: Iterable<string>): string 
 /** The candidate that was probably meant; undefined when none is close enough. */
 export function nearest(found: string, candidates: Iterable<string>): string | undefined {
   let nearestYet: string | undefined
-  let best = Math.max(2, Math.ceil(found.length / 3)) + 1
+  // A third of the letters may be wrong; where nothing is written, any short name is near.
+  let best = (found === '' ? 2 : Math.max(1, Math.floor(found.length / 3))) + 1
   for (const candidate of candidates) {
     const distance = editDistance(found.toLowerCase(), candidate.toLowerCase(), best)
     if (distance < best) {

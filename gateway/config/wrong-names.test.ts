@@ -68,6 +68,13 @@ describe('a misspelt name', () => {
     },
     {
       in: 'route',
+      text: '{ path: /, methods: [FETCH], upstream: main }',
+      told: [
+        '3:35  routes.a.methods[0]  expected one of "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", found "FETCH"',
+      ],
+    },
+    {
+      in: 'route',
       text: '{ path: /, methods: [GTE], upstream: main }',
       told: [
         '3:35  routes.a.methods[0]  expected one of "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", found "GTE"; did you mean "GET"?',
@@ -276,7 +283,7 @@ describe('a part that does not fit the others', () => {
         '2:35  policies.two[0]  "one" is a named list: lists cannot hold lists',
         '2:60  policies.three[0].timeout  expected a duration with its unit, such as "800ms", "10s" or "1m", found "1x"',
         '2:73  policies.four  expected a list of policies, found "x"',
-        '2:83  policies.five[0]  unknown policy "nope"; did you mean "one"?',
+        '2:83  policies.five[0]  unknown policy "nope"',
         '3:36  routes.a.policies[0].one  "one" is a named list and takes no options: write "- one"',
         '3:59  routes.a.policies[3]  "headers" never runs: "respond" before it ends the chain',
       ],

@@ -25,6 +25,8 @@ export interface ExchangeRecord {
   /** The failure the gateway answered with, if any. */
   failure?: string
   cause?: string
+  /** What a client should know beside the fact that it was not answered in time; for the client, not for the log. */
+  lateNote?: string
 }
 
 /** A fresh record of one call. */

@@ -34,6 +34,7 @@ export default definePolicy({
       await exchange.body.bytes()
       const draft = await draftOf(exchange)
       const intent = await intend(draft.intent)
+      if (exchange.request.headers.has('idempotency-key')) exchange.record.lateNote = ASK_AGAIN
       // The client may leave before the outcome is known; the note of it must be finished all the same.
       const work = callAndSettle(exchange, next, { ...draft, intent })
       exchange.waitUntil(work.catch(() => {}))
@@ -101,6 +102,9 @@ export default definePolicy({
     }
   },
 })
+
+/** Only with a key is asking again safe. */
+const ASK_AGAIN = 'The request may have taken effect: asking again with the same Idempotency-Key tells'
 
 /** A draft that is durable. */
 interface Noted extends Pick<Draft, 'recipe'> {

@@ -245,6 +245,24 @@ describe('publish, when the upstream does not accept', () => {
     expect(gateway.events).toEqual([{ route: 'route', outcome: 'unknown', reason: 'upstream-timeout' }])
   })
 
+  test.each([
+    { name: 'the route', upstreamPolicies: [], detail: 'The total time for this route is up' },
+    { name: 'a call', upstreamPolicies: [{ timeout: '1s' }], detail: 'No response within 1000 ms' },
+  ])('tells a client with a key how to learn what became of it when the time of $name is up', async (late) => {
+    const gateway = await publishing(() => new Promise(() => {}), {}, { upstreamPolicies: late.upstreamPolicies })
+    const detailOf = async (headers: Record<string, string>) => {
+      const answer = gateway.fetch('/x/1', order(headers))
+      await gateway.clock.advance(10_000)
+      const response = await answer
+      expect(response.status).toBe(504)
+      return ((await response.json()) as { detail: string }).detail
+    }
+    expect(await detailOf({ 'idempotency-key': 'k-1' })).toBe(
+      `${late.detail}. The request may have taken effect: asking again with the same Idempotency-Key tells`,
+    )
+    expect(await detailOf({})).toBe(late.detail)
+  })
+
   test('does not know what became of a request whose client left', async () => {
     const client = new AbortController()
     const gateway = await publishing(() => new Promise(() => {}))

@@ -1,7 +1,7 @@
 import { type AmqpLine, openLine } from './amqp-line.ts'
 import { backoffMs } from './backoff.ts'
 import { createDelivery, DEFERRED_GRACE_MS } from './delivery.ts'
-import { reasonOf } from './failures.ts'
+import { BrokerRefusal, reasonOf } from './failures.ts'
 import type { Inbox } from './inbox.ts'
 import { type Log, silentLog } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -75,7 +75,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         failures = 0
         await work(line)
       } catch (error) {
-        complain(reasonOf(error))
+        complain(error)
       }
       metrics.set('consumer_connected', 0)
       if (!stopping.signal.aborted) metrics.count('consumer_reconnects_total')
@@ -138,9 +138,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   /** Once per reason: a broker that stays away for an hour is one line in the log, not a thousand. */
-  function complain(reason: string): void {
+  function complain(error: unknown): void {
+    const reason = reasonOf(error)
     if (reason !== lastComplaint && !stopping.signal.aborted) {
-      log.warn('Cannot reach the broker, will keep trying', { service, reason })
+      const verb = error instanceof BrokerRefusal ? 'use' : 'reach'
+      log.warn(`Cannot ${verb} the broker, will keep trying`, { service, reason })
     }
     lastComplaint = reason
   }

@@ -22,6 +22,11 @@ export class Unavailable extends Error {
   override readonly name = 'Unavailable'
 }
 
+/** The broker answered, and its answer was no: a queue of the name is another one, or this user may not use it. */
+export class BrokerRefusal extends Error {
+  override readonly name = 'BrokerRefusal'
+}
+
 /** SQLite's way to say that the statement is wrong, not the database. */
 const WRONG_STATEMENT = /^SQLITE_(?:CONSTRAINT|ERROR|MISMATCH|RANGE|TOOBIG|MISUSE)/
 

@@ -1,5 +1,5 @@
 import type { AMQPChannel } from '@cloudamqp/amqp-client'
-import { reasonOf } from './failures.ts'
+import { BrokerRefusal, reasonOf } from './failures.ts'
 
 /** One queue of a consumer with the delay queues behind it. */
 export interface QueuePlan {
@@ -95,10 +95,14 @@ async function declareQueue(channel: AMQPChannel, queue: string, settings: objec
 /** e.g. `PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received '10' but current is '20'` */
 const INEQUIVALENT = /inequivalent arg '([^']+)' for .*?: received (.+?) but current is (.+?)(?: \(406\))?$/
 
+/** The broker closes the channel with its answer; anything else is a line that was lost. */
+const ANSWER = /^channel \d+ closed: .* \(\d{3}\)$/s
+
 function refuse(thing: string, cause: unknown): never {
-  const [, setting, wanted = '', found = ''] = INEQUIVALENT.exec(reasonOf(cause)) ?? []
-  if (setting === undefined) throw cause
-  throw new Error(
+  const reason = reasonOf(cause)
+  const [, setting, wanted = '', found = ''] = INEQUIVALENT.exec(reason) ?? []
+  if (setting === undefined) throw ANSWER.test(reason) ? new BrokerRefusal(`The ${thing}: ${reason}`, { cause }) : cause
+  throw new BrokerRefusal(
     `The ${thing} is there with another ${setting}: ${plain(found)} instead of ${plain(wanted)}. Empty and delete it, or use another name`,
     { cause },
   )

@@ -132,7 +132,7 @@ export function testComingAndGoing(brokerUrl: () => string): void {
     }
     await site.channel.queueDeclare(delayQueue, { durable: true }, settings)
     const bench = await site.run()
-    const refusal = bench.lines.find(({ message }) => message.startsWith('Cannot reach the broker'))
+    const refusal = bench.lines.find(({ message }) => message.startsWith('Cannot use the broker'))
     expect(refusal?.facts.reason).toBe(
       `The queue "${delayQueue}" is there with another x-message-ttl: "12345" instead of "50". Empty and delete it, or use another name`,
     )

@@ -21,7 +21,7 @@ Try it from a second terminal:
          -d '{"username":"alice","password":"alice"}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
        curl -si ${url}/orders -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\
          -H "idempotency-key: $(date +%s%N)" -d '{"items":[{"sku":"MUG-001","quantity":2}]}'; echo
-       curl -s ${url}/orders -H "authorization: Bearer $TOKEN"; echo
+       sleep 1; curl -s ${url}/orders -H "authorization: Bearer $TOKEN"; echo
 
   3. Break pricing: the page still comes, and soon says price;fallback;error="circuit-open":
        curl -s -X PUT ${PRICING}/_faults -d '{"errorRate":1}'; echo
