@@ -1,8 +1,10 @@
 import { type AMQPBaseClient, type AMQPChannel, AMQPClient } from '@cloudamqp/amqp-client'
 import { createAmqpPublisher } from '../../gateway/events/amqp-publisher.ts'
+import { createEventBus } from '../../gateway/events/event-bus.ts'
 import { startLease } from '../../gateway/events/lease.ts'
 import type { Outbox } from '../../gateway/events/outbox.ts'
 import { createRelay } from '../../gateway/events/relay.ts'
+import { createTestGateway } from './gateway.ts'
 import { orderPlaced } from './outbox-conformance.ts'
 import { realClock } from './real-time.ts'
 import { recordTelemetry } from './recorded-telemetry.ts'
@@ -35,6 +37,35 @@ export function startDelivering(outbox: Outbox, url: string) {
       await outbox.close()
     },
   }
+}
+
+interface Counter {
+  readonly exchange: string
+  /** What the order service says to the next order. */
+  readonly answer: () => { readonly id: string }
+}
+
+/** A gateway whose one route takes orders and announces them through that outbox; the function places one. */
+export async function openCounter(
+  outbox: Outbox,
+  { relay, telemetry }: ReturnType<typeof startDelivering>,
+  { exchange, answer }: Counter,
+): Promise<() => Promise<Response>> {
+  const createId = () => crypto.randomUUID()
+  const events = createEventBus({
+    outbox,
+    clock: realClock,
+    random: Math.random,
+    createId,
+    wake: relay.wake,
+    ...telemetry,
+  })
+  const gateway = await createTestGateway({
+    policies: [{ publish: { type: 'order.placed', exchange, subject: '{response.body.id}' } }],
+    upstream: () => Response.json(answer(), { status: 201 }),
+    services: { events },
+  })
+  return () => gateway.fetch('/x/1', { method: 'POST' })
 }
 
 export interface Arrival {
