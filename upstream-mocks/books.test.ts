@@ -35,6 +35,42 @@ function tamper(service: string, statement: string): void {
   database.close()
 }
 
+/** What the command prints, and how it exits. */
+async function command(data: string): Promise<{ code: number; output: string }> {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, 'books.ts'), data], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  const [output, errors] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  return { code: await child.exited, output: output + errors }
+}
+
+describe('the command', () => {
+  test('prints the sums and exits with 0 when they are right', async () => {
+    await trade()
+    const { code, output } = await command(folder)
+    expect(output).toContain('orders   2 = 1 confirmed + 1 cancelled + 0 pending; 1 charged\n')
+    expect(output).toMatch(
+      /pieces {3}(\d+) at the opening = \d+ available \+ 2 reserved\nevents {3}0 owed or put off\n/,
+    )
+    expect(output).toContain('The books add up.')
+    expect(code).toBe(0)
+  })
+
+  test('says what is wrong and exits with 1, also for a folder without books', async () => {
+    await trade()
+    tamper('inventory', "UPDATE stock SET available = available + 1 WHERE sku = 'MUG-001'")
+    tamper('orders', "UPDATE orders SET status = 'confirmed'")
+    const wrong = await command(folder)
+    expect(wrong.output).toMatch(/MUG-001: \d+ \+ 2 pieces, and there were \d+\n/)
+    expect(wrong.output).toContain('is confirmed, its stock released, its payment declined')
+    expect(wrong.output).not.toContain('add up')
+    expect(wrong.code).toBe(1)
+    const missing = await command(join(folder, 'nowhere'))
+    expect([missing.code, missing.output]).toEqual([1, expect.stringContaining('Cannot check the books: there is no ')])
+  })
+})
+
 describe('the books', () => {
   test('add up after a sale and a refusal', async () => {
     await trade()

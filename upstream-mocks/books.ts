@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { USUAL_DATA } from './index.ts'
 
 /** What the books of a shop say, and what in them cannot be. */
 export interface Books {
@@ -86,6 +87,28 @@ export function checkBooks(folder: string, { settled }: BookOptions): Books {
   }
 }
 
+/** The books in a few lines: what was compared, what still waits, and everything that is wrong. */
+export function describeBooks(books: Books): string {
+  const { orders, confirmed, cancelled, pending, charges, stock, owed, deferred, mistakes } = books
+  const { opening, available, reserved } = stock
+  const waiting = [...Object.values(owed), ...Object.values(deferred)].reduce((sum, count) => sum + count, 0)
+  return [
+    `orders   ${orders} = ${confirmed} confirmed + ${cancelled} cancelled + ${pending} pending; ${charges} charged`,
+    `pieces   ${opening} at the opening = ${available} available + ${reserved} reserved`,
+    `events   ${waiting} owed or put off`,
+    mistakes.length === 0 ? verdict(books) : mistakes.join('\n'),
+  ].join('\n')
+}
+
+/** An order on its way has no ending yet to hold against the others' books. */
+function verdict(books: Books): string {
+  return isSettled(books) ? 'The books add up.' : 'So far the books add up: ask again once nothing is on its way.'
+}
+
+function isSettled({ pending, owed }: Books): boolean {
+  return pending === 0 && Object.values(owed).every((count) => count === 0)
+}
+
 function readOnly(folder: string, service: string): Database {
   const file = join(folder, `${service}.db`)
   if (!existsSync(file)) throw new Error(`Cannot check the books: there is no ${file}`)
@@ -152,3 +175,18 @@ function countAll(databases: Readonly<Record<string, Database>>, table: 'outgoin
     database.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
   return Object.fromEntries(Object.entries(databases).map(([service, database]) => [service, count(database)]))
 }
+
+/** `bun upstream-mocks/books.ts [folder]`: exits with 1 when something is wrong. */
+function main(folder: string): number {
+  try {
+    const running = checkBooks(folder, { settled: false })
+    const books = isSettled(running) ? checkBooks(folder, { settled: true }) : running
+    console.log(describeBooks(books))
+    return books.mistakes.length === 0 ? 0 : 1
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    return 1
+  }
+}
+
+if (import.meta.main) process.exit(main(process.argv[2] ?? USUAL_DATA))

@@ -13,6 +13,7 @@ describe("a consumer's line to the broker", () => {
     queuePrefix: '',
     types: ['order.placed'],
     delaysMs: [1_000],
+    deliveryLimit: 3,
   })
   const message = { exchange: 'events', routingKey: 'order.placed', body: '{}', properties: { messageId: '1' } }
   let broker: EmbeddedBroker

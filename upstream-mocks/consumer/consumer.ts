@@ -23,6 +23,8 @@ export interface ConsumerOptions {
   readonly retriesMs?: readonly number[]
   /** Waits in the delay queues after that, in milliseconds: 10,000, 30,000, 90,000. At least one. */
   readonly delaysMs?: readonly number[]
+  /** Deliveries to a process that dies with the message in hand, before the broker makes it a dead letter: 10. */
+  readonly deliveryLimit?: number
   /** Messages unsettled at once, for each queue: 20. */
   readonly prefetch?: number
   /** Larger messages are dead letters: 256 KiB. */
@@ -58,11 +60,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const { url, inbox, exchange = 'shop.events', queuePrefix = '', log = silentLog } = options
   const { retriesMs = [100, 500, 2_000], delaysMs = [10_000, 30_000, 90_000], prefetch = 20 } = options
   const { now = Date.now, random = Math.random, maxEventBytes = 256 * 1024, onStep } = options
+  const { deliveryLimit = 10 } = options
   const { service, types } = inbox
   assertAmqpUrl(url)
   assertRemembersLongEnough(options, sum(delaysMs) + sum(retriesMs) * (delaysMs.length + 1))
   const metrics = createMetrics(service)
-  const topology = planTopology({ service, exchange, queuePrefix, types, delaysMs })
+  const topology = planTopology({ service, exchange, queuePrefix, types, delaysMs, deliveryLimit })
   const sender = createSender({ service, exchange, outgoing: inbox.outgoing, metrics, log, random, onStep })
   const stopping = new AbortController()
   let running: Promise<unknown> | undefined

@@ -23,6 +23,7 @@ export interface Topology {
   /** Name of the dead-letter exchange and of the queue behind it. */
   readonly deadLetters: string
   readonly queues: readonly QueuePlan[]
+  readonly deliveryLimit: number
 }
 
 /** What the names are made of. */
@@ -33,19 +34,19 @@ export interface TopologyOptions {
   readonly queuePrefix: string
   readonly types: readonly string[]
   readonly delaysMs: readonly number[]
+  /** How often the broker delivers a message whose consumer dies with it in hand, before it is a dead letter. */
+  readonly deliveryLimit: number
 }
 
-/** How often the broker delivers a message whose consumer dies with it in hand, before it is a dead letter. */
-const DELIVERY_LIMIT = 10
-
 /** The names of everything: `<service>.<type with dashes>`, `<queue>.retry-10s`, `<exchange>.dead-letters`. */
-export function planTopology({ service, exchange, queuePrefix, types, delaysMs }: TopologyOptions): Topology {
+export function planTopology(options: TopologyOptions): Topology {
+  const { service, exchange, queuePrefix, types, delaysMs, deliveryLimit } = options
   const queues = types.map((type) => {
     const queue = `${queuePrefix}${service}.${type.replaceAll('.', '-')}`
     const delays = delaysMs.map((delayMs) => ({ queue: `${queue}.retry-${label(delayMs)}`, delayMs }))
     return { queue, type, delays }
   })
-  return { exchange, deadLetters: `${exchange}.dead-letters`, queues }
+  return { exchange, deadLetters: `${exchange}.dead-letters`, queues, deliveryLimit }
 }
 
 function label(delayMs: number): string {
@@ -58,7 +59,7 @@ const AT_LEAST_ONCE = { ...QUORUM, 'x-dead-letter-strategy': 'at-least-once', 'x
 
 /** Declares what is missing. Throws an error that names the difference when something is there with other settings. */
 export async function declareTopology(channel: AMQPChannel, topology: Topology): Promise<void> {
-  const { exchange, deadLetters } = topology
+  const { exchange, deadLetters, deliveryLimit } = topology
   await declareExchange(channel, exchange)
   await declareExchange(channel, deadLetters)
   await declareQueue(channel, deadLetters, QUORUM)
@@ -74,7 +75,7 @@ export async function declareTopology(channel: AMQPChannel, topology: Topology):
     }
     await declareQueue(channel, queue, {
       ...AT_LEAST_ONCE,
-      'x-delivery-limit': DELIVERY_LIMIT,
+      'x-delivery-limit': deliveryLimit,
       'x-dead-letter-exchange': deadLetters,
       'x-dead-letter-routing-key': queue,
     })
