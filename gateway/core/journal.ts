@@ -25,6 +25,8 @@ export interface WriteDraft {
   readonly request: StoredRequest
   /** Statuses that are a success, such as `[404, '2xx']`. */
   readonly success: readonly (number | string)[]
+  /** Statuses by which the service says for certain that it does not do it. */
+  readonly refusals: readonly number[]
   /** Undefined for a write that cannot be undone. */
   readonly compensation?: Compensation
 }

@@ -4,7 +4,16 @@ import { GatewayError } from '../core/errors.ts'
 import type { Journal, Saga, SagaDraft, SagaHook } from '../core/journal.ts'
 import type { Logger } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
-import { nextToUndo, type Rounds, type SagaEntry, type SagaState, statesOf, withWrite } from './saga-entry.ts'
+import {
+  type JournalWrite,
+  NO_PAST,
+  nextToUndo,
+  type Past,
+  type SagaEntry,
+  type SagaState,
+  statesOf,
+  withWrite,
+} from './saga-entry.ts'
 import type { SagaNews } from './saga-news.ts'
 import { JournalClosedError, SagaGoneError, SagaInUseError, type SagaStorage } from './saga-storage.ts'
 
@@ -29,8 +38,8 @@ export function createJournal(parts: JournalParts): Journal {
     ...(parts.onStep && { onStep: parts.onStep }),
     async begin(draft) {
       const { identity } = draft
-      const rounds = identity === undefined ? {} : await parts.storage.rounds(identity).catch((cause) => refuse(cause))
-      return createSaga(draft, rounds, parts)
+      const past = identity === undefined ? NO_PAST : await parts.storage.past(identity).catch((cause) => refuse(cause))
+      return createSaga(draft, past, parts)
     },
   }
 
@@ -39,14 +48,14 @@ export function createJournal(parts: JournalParts): Journal {
   }
 }
 
-function createSaga(draft: SagaDraft, rounds: Rounds, parts: JournalParts): Saga {
+function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
   const { storage, clock, log, news, wake, onStep } = parts
   const id = parts.createId()
   let entry: SagaEntry<SagaState> = {
     id,
     state: 'open',
     draft,
-    rounds,
+    past,
     writes: [],
     beganAtMs: clock.now(),
     attempts: 0,
@@ -90,7 +99,7 @@ function createSaga(draft: SagaDraft, rounds: Rounds, parts: JournalParts): Saga
     },
 
     async keysOf(part) {
-      const base = [draft.identity ?? id, draft.route, part, rounds[part] ?? 0]
+      const base = [draft.identity ?? id, draft.route, part, past.undone[part] ?? 0]
       const [write, compensation] = await Promise.all([digest([...base, 'write']), digest([...base, 'compensation'])])
       return { write: write.slice(0, KEY_DIGITS), compensation: compensation.slice(0, KEY_DIGITS) }
     },
@@ -98,7 +107,9 @@ function createSaga(draft: SagaDraft, rounds: Rounds, parts: JournalParts): Saga
     async intend(write) {
       if (entry.state !== 'open') throw new GatewayError('overloaded')
       await onStep?.('before-intent')
-      const next = { ...entry, state: 'open', writes: [...entry.writes, { ...write, stage: 'pending' }] } as const
+      const stands = past.kept.includes(write.part) ? { stands: true } : {}
+      const noted: JournalWrite = { ...write, stage: 'pending', ...stands }
+      const next = { ...entry, state: 'open', writes: [...entry.writes, noted] } as const
       try {
         await (entry.writes.length === 0 ? storage.add(next) : put(next))
       } catch (cause) {

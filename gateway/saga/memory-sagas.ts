@@ -1,9 +1,9 @@
-import { isStored, type Rounds, roundsAfter, type SagaEntry } from './saga-entry.ts'
+import { isEmptyPast, isStored, NO_PAST, type Past, pastAfter, type SagaEntry } from './saga-entry.ts'
 import {
   DEFAULT_SAGA_CAPACITY,
   JournalClosedError,
-  ROUND_CAPACITY,
-  ROUND_MS,
+  PAST_CAPACITY,
+  PAST_MS,
   type SagaCursor,
   SagaFullError,
   SagaGoneError,
@@ -22,14 +22,14 @@ export interface MemorySagasOptions {
 export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: MemorySagasOptions): SagaStorage {
   const entries = new Map<string, SagaEntry>()
   const identities = new Set<string>()
-  const remembered = createRounds(now)
+  const remembered = createPasts(now)
   let closed = false
 
   const assertOpen = () => {
     if (closed) throw new JournalClosedError()
   }
 
-  function roundsOf(identity: string): Rounds {
+  function pastOf(identity: string): Past {
     if (identities.has(identity)) throw new SagaInUseError()
     return remembered.of(identity)
   }
@@ -38,7 +38,7 @@ export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: Mem
     async add(entry) {
       assertOpen()
       const { identity } = entry.draft
-      if (identity !== undefined && JSON.stringify(roundsOf(identity)) !== JSON.stringify(entry.rounds)) {
+      if (identity !== undefined && JSON.stringify(pastOf(identity)) !== JSON.stringify(entry.past)) {
         throw new SagaInUseError()
       }
       if (entries.size >= capacity) throw new SagaFullError(capacity)
@@ -56,12 +56,12 @@ export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: Mem
       const { identity } = entry.draft
       if (identity === undefined) return
       identities.delete(identity)
-      remembered.set(identity, roundsAfter(changed))
+      remembered.set(identity, pastAfter(changed))
     },
 
-    async rounds(identity) {
+    async past(identity) {
       assertOpen()
-      return roundsOf(identity)
+      return pastOf(identity)
     },
 
     async claim(limit, nowMs) {
@@ -102,22 +102,22 @@ function inOrder(entries: ReadonlyMap<string, SagaEntry>, state: SagaEntry['stat
   return [...entries.values()].filter((entry) => entry.state === state).sort(compare)
 }
 
-/** Rounds by identity; the oldest go when there are too many. */
-function createRounds(now: () => number) {
-  const remembered = new Map<string, { readonly rounds: Rounds; readonly atMs: number }>()
+/** What is remembered, by identity; the oldest go when there are too many. */
+function createPasts(now: () => number) {
+  const remembered = new Map<string, { readonly past: Past; readonly atMs: number }>()
   return {
-    of(identity: string): Rounds {
+    of(identity: string): Past {
       const known = remembered.get(identity)
-      return known && now() - known.atMs < ROUND_MS ? known.rounds : {}
+      return known && now() - known.atMs < PAST_MS ? known.past : NO_PAST
     },
-    set(identity: string, rounds: Rounds): void {
+    set(identity: string, past: Past): void {
       remembered.delete(identity)
-      if (Object.keys(rounds).length === 0) return
+      if (isEmptyPast(past)) return
       for (const [oldest] of remembered) {
-        if (remembered.size < ROUND_CAPACITY) break
+        if (remembered.size < PAST_CAPACITY) break
         remembered.delete(oldest)
       }
-      remembered.set(identity, { rounds, atMs: now() })
+      remembered.set(identity, { past, atMs: now() })
     },
   }
 }

@@ -12,6 +12,8 @@ export type WriteStage = 'pending' | 'done' | 'not-done' | 'unknown' | 'kept' | 
 /** A write with what is known of it. */
 export interface JournalWrite extends WriteDraft {
   readonly stage: WriteStage
+  /** True when an earlier request has completed it, so that this one only repeats it and never takes it back. */
+  readonly stands?: boolean
   /** Why its outcome is unknown. */
   readonly reason?: string
   /** Why it cannot be undone: an operator decides. */
@@ -30,16 +32,24 @@ export type SagaState = 'open' | 'undoing' | 'parked' | 'done' | 'undone'
 /** The states in which a saga takes up room. */
 export type StoredSagaState = Exclude<SagaState, 'done' | 'undone'>
 
-/** By part, how often its write was undone within a day: what its key is derived from. */
-export type Rounds = Readonly<Record<string, number>>
+/** What earlier requests of one identity have left, remembered for a day. */
+export interface Past {
+  /** By part, how often its write was undone: what its key is derived from. */
+  readonly undone: Readonly<Record<string, number>>
+  /** Parts whose writes stand: a request that was completed. A repeat of it that fails must not take them back. */
+  readonly kept: readonly string[]
+}
+
+/** Of an identity that is new. */
+export const NO_PAST: Past = { undone: {}, kept: [] }
 
 /** One request's writes, in the order in which they were made. */
 export interface SagaEntry<State extends SagaState = StoredSagaState> {
   readonly id: string
   readonly state: State
   readonly draft: SagaDraft
-  /** How often writes of this identity were undone before. */
-  readonly rounds: Rounds
+  /** What was remembered of its identity when it began. */
+  readonly past: Past
   readonly writes: readonly JournalWrite[]
   /** Milliseconds since the Unix epoch, here and below. */
   readonly beganAtMs: number
@@ -61,7 +71,8 @@ export function statesOf({ writes, state }: Pick<SagaEntry<SagaState>, 'writes' 
 }
 
 function outcomeOf(write: JournalWrite, state: SagaState): WriteState['outcome'] {
-  const { stage } = write
+  const { stage, stands } = write
+  if (stands) return 'done'
   if (stage === 'undone' || stage === 'not-done') return stage
   if (stage === 'kept') return 'done'
   if (write.compensation && state !== 'done') return 'undoing'
@@ -71,7 +82,8 @@ function outcomeOf(write: JournalWrite, state: SagaState): WriteState['outcome']
 /** The write that is to be undone next: the last of those that still are to be. */
 export function nextToUndo({ writes }: Pick<SagaEntry, 'writes'>): JournalWrite | undefined {
   return writes.findLast(
-    ({ stage, stuck, compensation }) => TO_UNDO.has(stage) && stuck === undefined && compensation !== undefined,
+    ({ stage, stands, stuck, compensation }) =>
+      TO_UNDO.has(stage) && !stands && stuck === undefined && compensation !== undefined,
   )
 }
 
@@ -86,10 +98,22 @@ export function withWrite(
   return writes.map((write) => (write.part === part ? { ...write, ...change } : write))
 }
 
-/** The rounds after the end of a saga: what was undone gets a new key, what stands keeps its own. */
-export function roundsAfter({ rounds, writes }: Pick<SagaEntry, 'rounds' | 'writes'>): Rounds {
+/** What is remembered after the end of a saga: what was undone gets a new key, what stands keeps its own. */
+export function pastAfter({ past, writes }: Pick<SagaEntry, 'past' | 'writes'>): Past {
   const undone = writes.filter(({ stage }) => stage === 'undone')
-  return { ...rounds, ...Object.fromEntries(undone.map(({ part }) => [part, (rounds[part] ?? 0) + 1])) }
+  const kept = writes.filter(({ stage }) => stage === 'kept').map(({ part }) => part)
+  return {
+    undone: {
+      ...past.undone,
+      ...Object.fromEntries(undone.map(({ part }) => [part, (past.undone[part] ?? 0) + 1])),
+    },
+    kept: [...new Set([...past.kept, ...kept])],
+  }
+}
+
+/** True when there is nothing to remember. */
+export function isEmptyPast({ undone, kept }: Past): boolean {
+  return kept.length === 0 && Object.keys(undone).length === 0
 }
 
 /** Whether a saga takes up room. */

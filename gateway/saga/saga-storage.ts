@@ -1,4 +1,4 @@
-import type { Rounds, SagaEntry, SagaState, StoredSagaState } from './saga-entry.ts'
+import type { Past, SagaEntry, SagaState, StoredSagaState } from './saga-entry.ts'
 
 /** How many sagas there are. */
 export type SagaCounts = Readonly<Record<StoredSagaState, number>>
@@ -13,16 +13,16 @@ export type SagaCursor = Pick<SagaEntry, 'beganAtMs' | 'id'>
 export interface SagaStorage {
   /**
    * Rejects with `SagaFullError` when there is no room, and with `SagaInUseError` while there is another saga of the same
-   * identity, or when its rounds are not those that are remembered.
+   * identity, or when its past is not what is remembered.
    */
   add(entry: SagaEntry): Promise<void>
   /**
    * Replaces a saga by what `change` makes of it, in one step. One that has become `done` or `undone` is gone, and of its
-   * identity `roundsAfter` it are remembered. Rejects with `SagaGoneError` when there is none, or another process owns it.
+   * identity `pastAfter` it is remembered. Rejects with `SagaGoneError` when there is none, or another process owns it.
    */
   change(id: string, change: (entry: SagaEntry) => SagaEntry<SagaState>): Promise<void>
   /** What is remembered of this identity for a day; rejects with `SagaInUseError` while there is a saga of it. */
-  rounds(identity: string): Promise<Rounds>
+  past(identity: string): Promise<Past>
   /** Takes up to `limit` sagas that are to be undone and due, and nobody else's, oldest first. */
   claim(limit: number, nowMs: number): Promise<readonly SagaEntry[]>
   find(id: string): Promise<SagaEntry | undefined>
@@ -37,8 +37,8 @@ export interface SagaStorage {
 export const DEFAULT_SAGA_CAPACITY = 100_000
 
 /** How long it is remembered that a saga of an identity was undone, in milliseconds, and of how many identities. */
-export const ROUND_MS = 24 * 3_600_000
-export const ROUND_CAPACITY = 100_000
+export const PAST_MS = 24 * 3_600_000
+export const PAST_CAPACITY = 100_000
 
 /** Why a saga is undone whose gateway has ended. */
 export const LEFT_OPEN = 'the gateway ended before the answer was decided'

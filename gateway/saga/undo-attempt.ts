@@ -37,6 +37,10 @@ export interface Undoable {
 
 const ATTEMPT_MS = 30_000
 const TEXT_BYTES = 16_384
+/** A service may say "conflict" while the first call is still under way there; later it is its answer. */
+const CONFLICT = 409
+const OUTSTANDING_MS = 30_000
+const ABOUT_A_KEY = /idempoten/i
 const AWAY: ReadonlySet<string> = new Set(['circuit-open', 'overloaded', 'upstream-unreachable', 'upstream-timeout'])
 
 /** Whether a write is made again before it is undone. */
@@ -62,7 +66,9 @@ export async function attemptToUndo(undoable: Undoable, stop: AbortSignal, parts
   const work = async () => {
     const own = { ...request, route, traceparent, deadlineMs: clock.now() + ATTEMPT_MS, signal }
     const response = await ask(upstreamOf(undoable), own)
-    const finding = again ? await afterWrite(undoable, response, signal) : afterCompensation(undoable, response)
+    const finding = again
+      ? await afterWrite(undoable, response, { clock, signal })
+      : afterCompensation(undoable, response)
     if (!response.bodyUsed) response.body?.cancel().catch(() => {})
     return finding
   }
@@ -104,10 +110,19 @@ function afterCompensation({ compensation: { success } }: Undoable, { status, he
   return again(status, headers)
 }
 
-async function afterWrite(undoable: Undoable, response: Response, signal: AbortSignal): Promise<Finding> {
+async function afterWrite(
+  undoable: Undoable,
+  response: Response,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Finding> {
   const { status, headers } = response
-  if (isAmong(undoable.write.success, status)) return readOfReply(undoable, response, signal)
-  const text = needsText('replay', status) ? await beginningOf(response, signal) : ''
+  const { entry, write } = undoable
+  if (isAmong(write.success, status)) return readOfReply(undoable, response, signal)
+  if (write.refusals.includes(status)) return { kind: 'not-done' }
+  const text = status === CONFLICT || needsText('replay', status) ? await beginningOf(response, signal) : ''
+  if (status === CONFLICT && clock.now() - entry.beganAtMs >= OUTSTANDING_MS && !ABOUT_A_KEY.test(text)) {
+    return { kind: 'not-done' }
+  }
   const verdict = judgeAnswer('replay', { status, headers, text })
   if (verdict.kind === 'refused') return { kind: 'not-done' }
   if (verdict.kind === 'again') return again(status, headers)

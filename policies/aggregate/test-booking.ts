@@ -100,7 +100,8 @@ export interface BookingOptions extends Omit<SagaGatewayOptions, 'config' | 'ups
 
 /** A gateway with one route, `POST /trips/:id`, that books what `parts` say; each upstream has a part's name. */
 export function openBooking({ parts = BOOKING, settings, upstreamPolicies = [], ...given }: BookingOptions) {
-  const upstreams = ['flight', 'hotel', 'payment', 'other'].map((name) => [
+  const named = Object.values(parts).map((part) => ('upstream' in part ? String(part.upstream) : ''))
+  const upstreams = [...new Set(named)].map((name) => [
     name,
     { url: `http://${name}.test`, policies: upstreamPolicies },
   ])

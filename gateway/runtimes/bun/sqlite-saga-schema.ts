@@ -22,10 +22,10 @@ const SCHEMA = `
   ) STRICT;
   CREATE INDEX sagas_by_state ON sagas (state, began_at_ms, id);
 
-  CREATE TABLE rounds (
+  CREATE TABLE pasts (
     number   INTEGER NOT NULL PRIMARY KEY,
     identity TEXT NOT NULL UNIQUE,
-    rounds   TEXT NOT NULL,
+    past     TEXT NOT NULL,
     at_ms    INTEGER NOT NULL
   ) STRICT;
 

@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import type { SagaEntry, StoredSagaState } from '../../saga/saga-entry.ts'
-import { ROUND_CAPACITY, ROUND_MS } from '../../saga/saga-storage.ts'
+import { PAST_CAPACITY, PAST_MS } from '../../saga/saga-storage.ts'
 
 /** A row of the table `sagas`. */
 export interface SagaRow {
@@ -73,17 +73,17 @@ export function prepareSagaStatements(database: Database) {
       'SELECT * FROM sagas WHERE state = ? AND (began_at_ms, id) > (?, ?) ORDER BY began_at_ms, id LIMIT ?',
     ),
 
-    rounds: database.prepare<{ readonly rounds: string }, [identity: string, sinceMs: number]>(
-      'SELECT rounds FROM rounds WHERE identity = ? AND at_ms > ?',
+    past: database.prepare<{ readonly past: string }, [identity: string, sinceMs: number]>(
+      'SELECT past FROM pasts WHERE identity = ? AND at_ms > ?',
     ),
-    forgetRounds: database.prepare<null, [identity: string]>('DELETE FROM rounds WHERE identity = ?'),
-    keepRounds: database.prepare<{ readonly number: number }, [identity: string, rounds: string, atMs: number]>(
-      'INSERT INTO rounds (identity, rounds, at_ms) VALUES (?, ?, ?) RETURNING number',
+    forgetPast: database.prepare<null, [identity: string]>('DELETE FROM pasts WHERE identity = ?'),
+    keepPast: database.prepare<{ readonly number: number }, [identity: string, past: string, atMs: number]>(
+      'INSERT INTO pasts (identity, past, at_ms) VALUES (?, ?, ?) RETURNING number',
     ),
     // Two of the oldest for each new one: what has expired goes faster than it comes.
-    dropRounds: database.prepare<null, [lastNumber: number, atMs: number]>(
-      `DELETE FROM rounds WHERE number IN (SELECT number FROM rounds ORDER BY number LIMIT 2)
-         AND (number <= ? - ${ROUND_CAPACITY} OR at_ms <= ? - ${ROUND_MS})`,
+    dropPasts: database.prepare<null, [lastNumber: number, atMs: number]>(
+      `DELETE FROM pasts WHERE number IN (SELECT number FROM pasts ORDER BY number LIMIT 2)
+         AND (number <= ? - ${PAST_CAPACITY} OR at_ms <= ? - ${PAST_MS})`,
     ),
   }
 }

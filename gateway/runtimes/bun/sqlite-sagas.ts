@@ -1,11 +1,11 @@
 import type { Database } from 'bun:sqlite'
 import type { Clock } from '../../core/clock.ts'
-import { isStored, type Rounds, roundsAfter, type SagaEntry } from '../../saga/saga-entry.ts'
+import { isEmptyPast, isStored, NO_PAST, type Past, pastAfter, type SagaEntry } from '../../saga/saga-entry.ts'
 import {
   DEFAULT_SAGA_CAPACITY,
   JournalClosedError,
   LEFT_OPEN,
-  ROUND_MS,
+  PAST_MS,
   type SagaCounts,
   SagaFullError,
   SagaGoneError,
@@ -57,21 +57,21 @@ export function openSqliteSagas(options: SqliteSagasOptions): SagaStorage {
     })
   }
 
-  const roundsOf = (identity: string): string => {
+  const pastOf = (identity: string): string => {
     if (statements.isUsed.get(identity)) throw new SagaInUseError()
-    return statements.rounds.get(identity, clock.now() - ROUND_MS)?.rounds ?? '{}'
+    return statements.past.get(identity, clock.now() - PAST_MS)?.past ?? JSON.stringify(NO_PAST)
   }
   const countAll = (): SagaCounts => {
     const counts = { open: 0, undoing: 0, parked: 0 }
     for (const { state, n } of statements.counts.all()) counts[state] = n
     return counts
   }
-  const keepRounds = (identity: string, rounds: Rounds) => {
-    statements.forgetRounds.run(identity)
-    if (Object.keys(rounds).length === 0) return
+  const keepPast = (identity: string, past: Past) => {
+    statements.forgetPast.run(identity)
+    if (isEmptyPast(past)) return
     const nowMs = clock.now()
-    const kept = statements.keepRounds.get(identity, JSON.stringify(rounds), nowMs)
-    statements.dropRounds.run(kept?.number ?? 0, nowMs)
+    const kept = statements.keepPast.get(identity, JSON.stringify(past), nowMs)
+    statements.dropPasts.run(kept?.number ?? 0, nowMs)
   }
   const replace = (entry: SagaEntry) => {
     const { id, state, undoingSinceMs = null, nextAtMs = null, reason = null } = entry
@@ -84,7 +84,7 @@ export function openSqliteSagas(options: SqliteSagasOptions): SagaStorage {
       const json = toJson(entry)
       const { identity = null } = entry.draft
       await write(() => {
-        if (identity !== null && roundsOf(identity) !== JSON.stringify(entry.rounds)) throw new SagaInUseError()
+        if (identity !== null && pastOf(identity) !== JSON.stringify(entry.past)) throw new SagaInUseError()
         const { open, undoing, parked } = countAll()
         if (open + undoing + parked >= capacity) throw new SagaFullError(capacity)
         statements.add.run(entry.id, entry.state, json, identity, self, entry.beganAtMs)
@@ -98,12 +98,12 @@ export function openSqliteSagas(options: SqliteSagasOptions): SagaStorage {
         const changed = change(toSaga(row))
         if (isStored(changed)) return replace(changed)
         statements.remove.run(id)
-        if (row.identity !== null) keepRounds(row.identity, roundsAfter(changed))
+        if (row.identity !== null) keepPast(row.identity, pastAfter(changed))
       })
     },
 
-    async rounds(identity) {
-      return JSON.parse(await read(() => roundsOf(identity)))
+    async past(identity) {
+      return JSON.parse(await read(() => pastOf(identity)))
     },
 
     async claim(limit, nowMs) {

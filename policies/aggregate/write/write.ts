@@ -33,7 +33,7 @@ const MAX_KEPT = 1_048_576
 /** Compiles how a part writes; undefined for one that changes nothing. */
 export function compileWriting(name: string, part: PartOptions): Write | undefined {
   if (!isWrite(part)) return undefined
-  const { compensate = 'none', upstream, success } = part
+  const { compensate = 'none', upstream, success, 'pass-status': refusals = [] } = part
   const undoing = compensate === 'none' ? undefined : compileCompensation(name, part, compensate)
   const keep = createFieldKeeping(compensate === 'none' ? [] : compensate['keep-headers'])
   return {
@@ -44,7 +44,7 @@ export function compileWriting(name: string, part: PartOptions): Write | undefin
       const headers = keep(exchange, [...fields, [KEY, keys.write]])
       const bytes = body === undefined ? {} : { body: toBase64(new TextEncoder().encode(body)) }
       const compensation = undoing?.draft(noting, keep(exchange, [[KEY, keys.compensation]]))
-      const draft = { part: name, upstream, request: { method, path, headers, ...bytes }, success }
+      const draft = { part: name, upstream, request: { method, path, headers, ...bytes }, success, refusals }
       const whole = compensation ? { ...draft, compensation } : draft
       if (JSON.stringify(whole).length <= MAX_KEPT) return whole
       throw new PartFailure('input', { cause: `more than ${MAX_KEPT} characters would have to be kept to undo it` })
