@@ -1,4 +1,4 @@
-import type { StepHook } from '../core/events.ts'
+import type { EventAddress, StepHook } from '../core/events.ts'
 import { type DueEvent, OutboxStateError } from './outbox.ts'
 import { UnpublishableError } from './publisher.ts'
 import type { RelayParts } from './relay.ts'
@@ -9,6 +9,11 @@ export interface Delivery {
   deliver(entry: DueEvent): Promise<void>
   /** Forgets what earlier attempts at this entry have shown: it is done with, or another process's. */
   forget(id: string): void
+}
+
+/** Why an event waits, or is parked, for which the broker has no queue. */
+export function whyReturned({ exchange, routingKey }: EventAddress): string {
+  return `the broker returned it: no queue is bound to exchange "${exchange}" for "${routingKey}"`
 }
 
 /** A queue may be on its way: consumers that start together with the gateway bind theirs a moment later. */
@@ -38,7 +43,7 @@ export function createDelivery({ outbox, publisher, lease, clock, log, metrics, 
       throw error
     }
     metrics.count('sluice_events_returned_total')
-    const reason = `the broker returned it: no queue is bound to exchange "${address.exchange}" for "${address.routingKey}"`
+    const reason = whyReturned(address)
     const firstMs = returnedAtMs.get(id) ?? clock.monotonic()
     returnedAtMs.set(id, firstMs)
     if (clock.monotonic() - firstMs >= RETURNED_PATIENCE_MS) return reason
