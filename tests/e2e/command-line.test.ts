@@ -76,6 +76,23 @@ describe('start', () => {
     expect(program.output).not.toContain('serving')
   })
 
+  processTest('prints what is no mistake and may not be meant, and exits with 0', async () => {
+    const path = join(folder, 'noticed.yaml')
+    const queue = { exchange: 'shop.events', bind: ['order.placed'] }
+    const publish = { type: 'order.palced', exchange: 'shop.events' }
+    const config = {
+      version: 1,
+      topology: { exchanges: ['shop.events'], queues: { 'warehouse.orders': queue } },
+      upstreams: { main: { url: 'http://127.0.0.1:1' } },
+      routes: { all: { path: '/*', upstream: 'main', policies: [{ publish }] } },
+    }
+    await writeFile(path, JSON.stringify(config))
+    const program = run(['check', path])
+    expect(await program.exit()).toBe(0)
+    expect(program.output).toContain('did you mean "order.placed"? (no mistake: only a notice)')
+    expect(program.output).toContain(`${path} is right: 1 route, 1 upstream`)
+  })
+
   processTest('says that a file is missing and exits with 1', async () => {
     const program = start(join(folder, 'nowhere.yaml'))
     expect(await program.exit()).toBe(1)
