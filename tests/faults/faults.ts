@@ -16,7 +16,7 @@ const BEYOND_LEASE_MS = 1_500
 const SLOW_BYTES_PER_SECOND = 10_000
 const COMES_BACK_MS = 200
 const SETTLES_AFTER_MS = 100
-const READY_WITHIN_MS = 20_000
+const READY_WITHIN_MS = 60_000
 
 /** How each fault is done that is not planned into a process from its start. */
 const DOINGS: Readonly<Record<string, Doing>> = {

@@ -122,7 +122,7 @@ function fault(name: string, afterOrders: number): PlannedFault {
 function killEvery(pauseMs: number, times: number): (scene: Scene) => Promise<void> {
   return async ({ gateways: [gateway] }) => {
     for (let i = 0; i < times; i++) {
-      await gateway?.ready(20_000)
+      await gateway?.ready(60_000)
       await Bun.sleep(pauseMs)
       gateway?.signal('SIGKILL')
       while (gateway?.facts) await Bun.sleep(5)

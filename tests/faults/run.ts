@@ -42,8 +42,8 @@ export interface RunOptions extends Omit<SceneOptions, 'folder'> {
   readonly during?: (scene: Scene) => Promise<void>
 }
 
-const SETTLE_WITHIN_MS = 45_000
-const POLL_MS = 100
+const SETTLE_WITHIN_MS = 90_000
+const POLL_MS = 150
 /** So long must the books be right before everything is stopped: what comes late would come now. */
 const STAYS_RIGHT_MS = 200
 

@@ -22,7 +22,7 @@ const ORDERED_SIGNALS: ReadonlySet<string> = new Set(['SIGKILL', 'SIGTERM'])
 const STEP_FAULT = 'gateway-killed-'
 const CONSUMER_STEP_FAULT = 'consumer-killed-'
 const LATE_ANSWER_MS = 700
-const READY_WITHIN_MS = 20_000
+const READY_WITHIN_MS = 60_000
 const LAST_PORT = 31_999
 const STOP_WITHIN_MS = 15_000
 
