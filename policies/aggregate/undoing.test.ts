@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { unavailableJournal } from '../../gateway/runtimes/workers/unavailable-journal.ts'
 import { createCompensationOperations } from '../../gateway/saga/compensation-operations.ts'
+import { createTestGateway } from '../../tests/support/gateway.ts'
 import { until } from '../../tests/support/real-time.ts'
 import { BOOKING, createBookingServices, openBooking, TRIP, writesOf } from './test-booking.ts'
 
@@ -165,6 +167,21 @@ describe('a write of which nobody knows', () => {
 })
 
 describe('a journal that cannot be written', () => {
+  test('is none at all on Workers, where the route answers 501', async () => {
+    const services = createBookingServices()
+    const { gateway } = await openBooking({ upstream: services.answer, services: {} })
+    const withoutJournal = await createTestGateway({
+      services: { journal: unavailableJournal },
+      upstream: services.answer,
+      policies: [
+        { aggregate: { parts: { a: { upstream: 'upstream', method: 'POST', path: '/x', compensate: 'none' } } } },
+      ],
+    })
+    expect((await withoutJournal.fetch('/x/1')).status).toBe(501)
+    expect(services.calls).toEqual([])
+    expect((await gateway.fetch(...TRIP())).status).toBe(200)
+  })
+
   test('lets nothing be written to any service', async () => {
     const services = createBookingServices()
     const { createMemorySagas } = await import('../../gateway/saga/memory-sagas.ts')
