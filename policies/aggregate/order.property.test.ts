@@ -12,8 +12,8 @@ import { type Scenario, scenarios } from './test-scenario.ts'
 const RUNS = 50
 const LIMIT_MS = 120_000
 
-const free = scenarios({ bounded: false })
-const bounded = scenarios({ bounded: true })
+const free = scenarios('free')
+const bounded = scenarios('bounded')
 
 function holds(arbitrary: fc.Arbitrary<Scenario>, property: (scenario: Scenario) => Promise<void>) {
   return () => fc.assert(fc.asyncProperty(arbitrary, property), { numRuns: RUNS })
@@ -26,7 +26,7 @@ describe('an aggregate, whatever the order of replies and failures', () => {
   test('makes no other calls when they wait for their turn', holds(bounded, callsWhatIsNeeded), LIMIT_MS)
   test(
     'never makes more calls at once than it may, nor fewer, and urgent ones first',
-    holds(bounded, takesTurns),
+    holds(scenarios('crowded'), takesTurns),
     LIMIT_MS,
   )
   test('cancels what nobody waits for, and does nothing after the answer', holds(free, leavesNothingBehind), LIMIT_MS)

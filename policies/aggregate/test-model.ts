@@ -119,9 +119,12 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
     if (failed.length > 0) {
       const atMs = Math.max(gateMs, Math.min(...failed.map((input) => input.atMs)))
       const known = failed.filter((input) => input.atMs <= atMs)
-      // What was given up, was given up because of something that had failed before.
-      const { error, answer } =
-        (known.find(({ failure }) => failure?.error !== 'cancelled') ?? known[0])?.failure ?? INPUT
+      // What was given up, was given up because of something that had failed before; what fails at the same moment may
+      // have failed after it.
+      const own = known.filter(({ failure }) => failure?.error !== 'cancelled')
+      if (own.length < known.length && own.length > 0 && own.every((input) => input.atMs === cut.atMs))
+        atOnce.push(false)
+      const { error, answer } = (own[0] ?? known[0])?.failure ?? INPUT
       return without(part, { error: error === 'cancelled' ? error : 'input', answer }, atMs)
     }
     const readyMs = Math.max(gateMs, ...inputs.map(({ atMs }) => atMs))

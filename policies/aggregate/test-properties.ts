@@ -70,7 +70,7 @@ export async function takesTurns(scenario: Scenario): Promise<void> {
       for (const moment of moments.filter((atMs) => readyMs <= atMs && atMs < goneMs)) {
         expect(runningAt(moment)).toBe(concurrency)
       }
-      const overtaking = spans.filter((other) => readyMs < other.startMs && other.startMs < goneMs)
+      const overtaking = spans.filter((other) => readyMs <= other.startMs && other.startMs < goneMs)
       for (const other of overtaking) expect(urgency.indexOf(other.part)).toBeLessThanOrEqual(urgency.indexOf(part))
     }
   }

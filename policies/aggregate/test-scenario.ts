@@ -182,16 +182,17 @@ function sensible(part: PartSpec): PartSpec {
   }
 }
 
-/** A scenario of one to five parts; `bounded` for few calls at once. */
-export function scenarios({ bounded }: { readonly bounded: boolean }): fc.Arbitrary<Scenario> {
-  return fc.integer({ min: 1, max: 5 }).chain((size) =>
+/** A scenario of one to five parts; `bounded` for few calls at once, `crowded` for many parts that wait for few places. */
+export function scenarios(calls: 'free' | 'bounded' | 'crowded'): fc.Arbitrary<Scenario> {
+  return fc.integer({ min: calls === 'crowded' ? 4 : 1, max: 5 }).chain((size) =>
     fc
       .record({
         parts: fc.tuple(...Array.from({ length: size }, (_, part) => partArbitrary(part))),
         fileOrder: fc.shuffledSubarray([...Array(size).keys()], { minLength: size }),
         totalMs: fc.oneof(fc.constant(2_000), fc.integer({ min: 50, max: 600 })),
         waitMs: fc.option(fc.integer({ min: 1, max: 250 }), { nil: undefined, freq: 2 }),
-        concurrency: bounded ? fc.integer({ min: 1, max: 3 }) : fc.constant(UNBOUNDED),
+        concurrency:
+          calls === 'free' ? fc.constant(UNBOUNDED) : fc.integer({ min: 1, max: calls === 'crowded' ? 2 : 3 }),
         pausesMs: fc.constantFrom([0], [0, 0], [0, 1_500], [0, 2_400]),
       })
       .map((scenario) => ({
