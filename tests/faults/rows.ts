@@ -29,8 +29,8 @@ export function rowsAt(scale: Scale, brokers: readonly BrokerKind[], without: Re
     {
       name: 'EV-02',
       what: 'a gateway killed again and again loses no accepted order',
-      plan: plan({ orders: many(150, 2_000), customers: 8 }),
-      during: killEvery(150, many(4, 60)),
+      plan: plan({ orders: many(150, 4_000), customers: 8 }),
+      during: killEvery(150, many(4, 200)),
     },
     {
       name: 'EV-03',
