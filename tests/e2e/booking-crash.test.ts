@@ -107,18 +107,20 @@ test(`leaves every trip whole or undone after ${KILLS} kills (seed ${SEED})`, as
   let kills = 0
   let round = 0
   while (kills < KILLS) {
-    const { child, urls, rest } = await start(1 + Math.floor(random() * 90))
-    const own = Array.from({ length: 4 }, (_, i) => `trip-${round}-${i}`)
+    const { child, urls, rest } = await start(1 + Math.floor(random() * 120))
+    const own = Array.from({ length: 9 }, (_, i) => `trip-${round}-${i}`)
     round++
     trips.push(...own)
     const again = [...unanswered]
     unanswered.clear()
-    const asked = [...own, ...again].map(async (trip, i) => {
+    const ask = async (trip: string, i: number) => {
       const status = urls && (await book(urls.url, trip))
       if (status === 200) booked.add(trip)
       else if (status === undefined && i % 2 === 0) unanswered.add(trip)
-    })
-    await Promise.all(asked)
+    }
+    const due = [...own, ...again].map((trip, i) => () => ask(trip, i))
+    // Three at a time, so that some are finished when it dies.
+    while (due.length > 0) await Promise.all(due.splice(0, 3).map((each) => each()))
     // One that had less to do than steps to its death is killed when it is idle, which counts for nothing.
     child.kill('SIGKILL')
     if ((await rest).includes('dies')) kills++
@@ -142,6 +144,6 @@ test(`leaves every trip whole or undone after ${KILLS} kills (seed ${SEED})`, as
     expect({ trip, standing }).toEqual({ trip, standing: standing.length === 0 ? [] : WHOLE })
   }
   // The test has seen both ends, and work that was begun and taken back.
-  expect(booked.size).toBeGreaterThan(10)
+  expect(trips.filter((trip) => services.standing(trip).length > 0).length).toBeGreaterThan(10)
   expect(services.bookings.filter(({ isCancelled }) => isCancelled).length).toBeGreaterThan(10)
 }, 240_000)
