@@ -5,7 +5,7 @@ import { join } from 'node:path'
 export type FromPart =
   | { readonly kind: 'ready'; readonly facts: Readonly<Record<string, string>> }
   | { readonly kind: 'dying'; readonly step: string }
-export type ToPart = { readonly kind: 'jump'; readonly byMs: number } | { readonly kind: 'stop' }
+export type ToPart = { readonly kind: 'set-clock'; readonly offsetMs: number } | { readonly kind: 'stop' }
 
 /** How a life of a process has ended. */
 export interface Death {
@@ -27,6 +27,8 @@ export interface PartOptions {
   /** What it is told at the start; read anew for each of its lives, which are counted from 1. */
   readonly settings: (life: number) => object
   readonly environment?: Readonly<Record<string, string>>
+  /** Told each time it is ready. */
+  readonly onReady?: () => void
   /** Told when it has ended by itself or was killed. */
   readonly onDeath?: (death: Death) => void
   /** How long after its end it is started again, in milliseconds. */
@@ -86,6 +88,7 @@ export function startPart(options: PartOptions): Part {
         else {
           facts = message.facts
           slowestStartMs = Math.max(slowestStartMs, performance.now() - startedAt)
+          options.onReady?.()
         }
       },
       onExit(_, code, signal) {

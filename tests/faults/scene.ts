@@ -14,6 +14,7 @@ import type { RunPlan } from './plan.ts'
 import type { RabbitMqNode } from './rabbitmq-node.ts'
 import { countRows } from './read-books.ts'
 import type { Sabotage } from './sabotage.ts'
+import type { SceneTime } from './scene-clock.ts'
 import type { ShopSettings } from './shop-process.ts'
 
 /** How many times as fast as the machine's the clock of a gateway runs. */
@@ -44,6 +45,8 @@ export interface Scene {
   /** How many orders the order service has, and how many the ledger has heard of. */
   storedOrders(): number
   announcedOrders(): number
+  /** Sets the time of day of the gateways' machine, for those that are started later too. */
+  setClock(byMs: number): void
   /** Ends all gateways at once, and with them, where that is ordered, what their disk did not have yet. */
   cutPower(): Promise<void>
   /** Names of the faults that have come about. */
@@ -91,6 +94,7 @@ export async function openScene(plan: RunPlan, options: SceneOptions): Promise<S
   const names = nameScene(name)
   const fired = new Set<string>()
   const crashes: string[] = []
+  let time: SceneTime = { speed: SPEED, startedAtMs: Date.now(), offsetMs: 0 }
   for (const place of ['outbox', 'data']) mkdirSync(join(folder, place), { recursive: true })
   const has = (fault: string) => plan.faults.some(({ name }) => name === fault)
   const disk = has('outbox-disk-full') ? mountSmallDisk(join(folder, 'outbox')) : undefined
@@ -161,8 +165,10 @@ export async function openScene(plan: RunPlan, options: SceneOptions): Promise<S
       settings(life): GatewaySettings {
         const due = index === 0 ? deaths[life - 1] : undefined
         const death = due && { step: due.name.slice(STEP_FAULT.length), occurrence: due.count }
-        return { config, ...address, speed: SPEED, death, sabotage: sabotage.gateway }
+        return { config, ...address, time, death, sabotage: sabotage.gateway }
       },
+      // It may have been starting while the clock was set.
+      onReady: () => tellTime(),
       onDeath: (death) => take(`gateway-${index + 1}`, STEP_FAULT, death),
       restartAfterMs,
     })
@@ -197,6 +203,15 @@ export async function openScene(plan: RunPlan, options: SceneOptions): Promise<S
       payments: start('payments'),
       ledger: start('ledger'),
     }
+  }
+
+  function tellTime(): void {
+    for (const gateway of gateways) gateway.tell({ kind: 'set-clock', offsetMs: time.offsetMs })
+  }
+
+  function setClock(byMs: number): void {
+    time = { ...time, offsetMs: time.offsetMs + byMs }
+    tellTime()
   }
 
   async function cutPower(): Promise<void> {
@@ -240,6 +255,7 @@ export async function openScene(plan: RunPlan, options: SceneOptions): Promise<S
     storage,
     storedOrders: () => countRows(storage('orders'), 'orders'),
     announcedOrders: () => countRows(storage('ledger'), 'effects'),
+    setClock,
     cutPower,
     stopGateways: () => stop(gateways),
     stopConsumers: () => stop(Object.values(consumers)),
