@@ -11,7 +11,8 @@ import type { RunResult } from './run.ts'
 /** `npm run test:faults`: seeded runs of the shop under faults, each checked against everybody's books. */
 
 const USAGE = `npm run test:faults -- [--seed N] [--runs N] [--minutes M] [--broker ${BROKERS.join('|')}] [--only FAULT]
-                         [--orders N] [--parallel N] [--results FILE] [--rows bounded|full|none] [--bounded] [--list]`
+                         [--orders N] [--parallel N] [--results FILE] [--rows bounded|full|none] [--row NAME]
+                         [--bounded] [--list]`
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     parallel: { type: 'string' },
     results: { type: 'string' },
     rows: { type: 'string' },
+    row: { type: 'string' },
     bounded: { type: 'boolean' },
     list: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
@@ -84,13 +86,17 @@ function usualRuns(minutes: number | undefined): number {
   return values.seed === undefined ? DEFAULT_RUNS : 1
 }
 
-/** The rows come first, unless a seed or a fault is asked for. */
+/** The rows come first, unless a seed or a fault is asked for; one that is named comes alone. */
 function rowsToRun(brokers: readonly BrokerKind[], without: ReadonlySet<string>): Job[] {
   const isOther = values.seed !== undefined || values.only !== undefined || values.runs !== undefined
-  const scale = values.rows ?? (values.bounded ? 'bounded' : isOther ? 'none' : 'full')
+  const isNamed = values.row !== undefined
+  const scale = values.rows ?? (values.bounded ? 'bounded' : isOther && !isNamed ? 'none' : 'full')
   if (scale === 'none') return []
   if (scale !== 'bounded' && scale !== 'full') throw new Error(`--rows takes bounded, full or none, not "${scale}"`)
-  const rows = rowsAt(scale satisfies Scale, brokers, without)
+  const all = rowsAt(scale satisfies Scale, brokers, without)
+  const rows = all.filter(({ name }) => values.row === undefined || name === values.row)
+  if (rows.length === 0)
+    throw new Error(`There is no row "${values.row}": take ${[...new Set(all.map(({ name }) => name))].join(', ')}`)
   return rows.map(({ name, what, ...job }) => ({ ...job, row: `${name}: ${what}` }))
 }
 
@@ -135,7 +141,10 @@ function report(result: RunResult): void {
 }
 
 function repeat({ row, plan: { seed, broker } }: RunResult): string {
-  if (row !== undefined) return `npm run test:faults -- --rows ${values.bounded ? 'bounded' : 'full'} --runs 0`
+  if (row !== undefined) {
+    const [name] = row.split(':')
+    return `npm run test:faults -- --row ${name} --rows ${values.bounded ? 'bounded' : 'full'} --runs 0`
+  }
   const wishes = [values.only && `--only ${values.only}`, values.orders && `--orders ${values.orders}`]
   return ['npm run test:faults --', `--seed ${seed}`, `--broker ${broker}`, ...wishes.filter(Boolean)].join(' ')
 }
