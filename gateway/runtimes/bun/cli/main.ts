@@ -17,11 +17,15 @@ const USAGE = `Sluice, an edge gateway: one YAML file of routes, upstreams and p
   sluice dead-letters show ID                                          everything about one of them
   sluice dead-letters replay ID | --all                                send them back to the queue they died in
   sluice dead-letters discard ID                                       give one up: it is never handled
+  sluice compensations list [--state parked|undoing] [--limit N]       writes that are to be undone, and why
+  sluice compensations show ID                                         everything about one of them
+  sluice compensations retry ID | --all                                undo what is parked
+  sluice compensations discard ID                                      leave it as it is
 
   --config FILE    default config/gateway.yaml
   --port N         instead of server.port; 0 takes a free one
   --admin-port N   instead of server.admin.port; 0 takes a free one
-  --json           of outbox and dead-letters: the answer as JSON
+  --json           of outbox, dead-letters and compensations: the answer as JSON
 `
 
 async function run(argv: readonly string[]): Promise<number | undefined> {
