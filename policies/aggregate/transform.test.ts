@@ -48,6 +48,21 @@ describe('a transform of a part', () => {
       gives: '"a-b-ca$1b.c"',
     },
     { expression: '$distinct([1, "1", 1, {"a":1,"b":2}, {"b":2,"a":1}])', reply: '{}', gives: '[1,"1",{"a":1,"b":2}]' },
+    {
+      expression: '[$sort([3, 1, 2]), $sort(["b", "a", "B"]), $sort(7), $sort([])]',
+      reply: '{}',
+      gives: '[1,2,3,"B","a","b",7]',
+    },
+    {
+      expression: '$sort(list, function($a, $b){ $a.n > $b.n }).t',
+      reply: '{"list":[{"n":2,"t":"a"},{"n":1,"t":"b"},{"n":2,"t":"c"},{"n":1,"t":"d"},{"n":0,"t":"e"}]}',
+      gives: '["e","b","d","a","c"]',
+    },
+    {
+      expression: '( $dash := $join(?, "-"); $plain := $replace(?, "-", ""); [$dash(["a","b"]), $plain("c-d")] )',
+      reply: '{}',
+      gives: '["a-b","cd"]',
+    },
     { expression: '$formatNumber(n, "#,##0.00")', reply: '{"n":1234.5}', gives: '"1,234.50"' },
     { expression: 'n ~> $formatNumber("#0.0")', reply: '{"n":1}', gives: '"1.0"' },
     {
@@ -76,6 +91,9 @@ describe('a transform of a part', () => {
     { name: 'an error of its own', expression: '$error("no " & n)', cause: 'no 1' },
     { name: 'a wrong type', expression: '$sum("x" & n)', cause: 'Argument 1 of function "sum"' },
     { name: 'a function', expression: '{"f": $sum}', cause: 'it gives a function' },
+    { name: 'a function of its own', expression: '{"f": function($n){ $n }}', cause: 'it gives a function' },
+    { name: 'a function made of another', expression: '{"f": function($n){ $n }(?)}', cause: 'it gives a function' },
+    { name: 'sorting what has no order', expression: '$sort([1, "a"])', cause: '"$sort" of what is neither' },
     { name: 'a number that JSON does not have', expression: '1/0', cause: 'a number that JSON does not have' },
     { name: 'a number that was rounded', expression: 'id', cause: 'more digits than JavaScript keeps' },
   ])('fails its part for $name', async ({ expression, cause }) => {
@@ -128,10 +146,21 @@ describe('a transform of a part', () => {
     expect(({} as { polluted?: number }).polluted).toBeUndefined()
     expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false)
   })
+
+  test('takes keys that mean something to JSONata for keys', async () => {
+    const marked = '{"f":{"_jsonata_lambda":true,"_jsonata_function":true,"thunk":true,"environment":{"lookup":1}}}'
+    expect(await transformed('f', marked)).toBe(marked.slice('{"f":'.length, -1))
+    expect(await transformed('f(1)', marked)).toMatch(/^shape: the transform failed: /)
+    expect(await transformed('(function($a){ $a.f })($)', marked)).toMatch(/^shape: the transform failed: /)
+  })
 })
 
 describe('a transform that costs too much', () => {
-  const LIST = JSON.stringify({ list: Array.from({ length: 10_000 }, (_, i) => i), text: 'x'.repeat(200_000) })
+  const LIST = JSON.stringify({
+    list: Array.from({ length: 10_000 }, (_, i) => i),
+    text: 'x'.repeat(200_000),
+    marked: { _jsonata_lambda: true, text: 'x'.repeat(20_000) },
+  })
   test.each([
     { name: 'runs without end', expression: '( $f := function(){ $f() }; $f() )', cause: 'steps' },
     { name: 'calls itself ever deeper', expression: '( $f := function(){ 1 + $f() }; $f() )', cause: 'Stack' },
@@ -156,6 +185,12 @@ describe('a transform that costs too much', () => {
       name: 'walks a long list again and again',
       expression: '$map(list, function($i){ $count($$.list) })',
       cause: 'too',
+    },
+    { name: 'sorts by a function of JSONata', expression: '$sort($map(list, $string), $contains)', cause: 'steps' },
+    {
+      name: 'copies what only looks like a function',
+      expression: '$map([1..500], function(){ {"m": $$.marked} })',
+      cause: 'characters',
     },
     {
       name: 'splits texts into all their characters',
@@ -189,6 +224,12 @@ describe('a transform that costs too much', () => {
   test('gives no more levels than a reply may have', async () => {
     const deep = '( $f := function($o, $n){ $n = 0 ? $o : $f({"a": $o}, $n - 1) }; $f(1, 70) )'
     expect(await transformed(deep, '{}')).toContain('it gives more than 64 levels')
+  })
+
+  test('sorts as many values as a reply can have', async () => {
+    const list = Array.from({ length: 100_000 }, (_, i) => (i * 7_919) % 100_000)
+    const sorted = JSON.parse(await transformed('$sort(list)', JSON.stringify({ list }))) as unknown[]
+    expect(sorted).toEqual(list.map((_, i) => i))
   })
 
   test('is not given up for a thousand items', async () => {

@@ -16,6 +16,9 @@ export class BudgetSpent extends Error {
   override readonly name = 'BudgetSpent'
 }
 
+/** The budget of the evaluation that an environment belongs to. */
+export type BudgetOf = (environment: object) => Budget
+
 /** What one evaluation may cost; each step and its value are counted. */
 export class Budget {
   readonly #clock: Clock

@@ -1,10 +1,13 @@
 import type jsonata from 'jsonata'
-import type { Budget } from './budget.ts'
+import type { BudgetOf } from './budget.ts'
+import { registerSort } from './sort.ts'
 
-type BudgetOf = (environment: object) => Budget
-
-/** Functions whose result can be far larger than what they are given, or that take far longer; in their bounds here. */
+/**
+ * Functions whose result can be far larger than what they are given, or that take far longer; in their bounds here.
+ * JSONata reads the names of their parameters in their text when only some are given: defaults would be none.
+ */
 export function registerBounded(expression: jsonata.Expression, budgetOf: BudgetOf): void {
+  registerSort(expression, budgetOf)
   expression.registerFunction(
     'pad',
     function (text: string | undefined, width: number, filler?: string) {
@@ -19,21 +22,21 @@ export function registerBounded(expression: jsonata.Expression, budgetOf: Budget
   )
   expression.registerFunction(
     'join',
-    function (texts: string[] | undefined, separator = '') {
+    function (texts: string[] | undefined, separator?: string) {
       if (texts === undefined) return undefined
-      const between = separator.length * Math.max(0, texts.length - 1)
+      const between = (separator ?? '').length * Math.max(0, texts.length - 1)
       budgetOf(this.environment).allow(texts.reduce((sum, { length }) => sum + length, between))
-      return texts.join(separator)
+      return texts.join(separator ?? '')
     },
     '<a<s>s?:s>',
   )
   expression.registerFunction(
     'replace',
-    function (text: string | undefined, pattern: string, replacement: string, limit = Number.POSITIVE_INFINITY) {
+    function (text: string | undefined, pattern: string, replacement: string, limit?: number) {
       if (text === undefined) return undefined
       if (pattern === '') throw new RangeError('the text to replace is empty')
       const pieces = text.split(pattern)
-      const replaced = Math.max(0, Math.min(pieces.length - 1, limit))
+      const replaced = Math.max(0, Math.min(pieces.length - 1, limit ?? Number.POSITIVE_INFINITY))
       budgetOf(this.environment).allow(text.length + replaced * replacement.length)
       const rest = pieces.slice(replaced).join(pattern)
       return (

@@ -65,7 +65,12 @@ export function writeJson(value: unknown, { maxBytes, fail }: Bounds): Uint8Arra
   }
 }
 
-/** Functions of JSONata are objects with one of these marks. */
+/** Functions of JSONata are objects that hold one of JavaScript; a reply that has the names of theirs holds none. */
 export function isFunction(value: object): boolean {
-  return typeof value === 'function' || '_jsonata_function' in value || '_jsonata_lambda' in value
+  if (typeof value === 'function') return true
+  const { implementation, environment } = value as {
+    implementation?: unknown
+    environment?: { lookup?: unknown } | null
+  }
+  return typeof implementation === 'function' || typeof environment?.lookup === 'function'
 }
