@@ -6,6 +6,7 @@ import type { RouteSite } from './core/policy.ts'
 import type { ExchangeRecord } from './core/record.ts'
 import type { Services } from './core/services.ts'
 import { createRequestFilter } from './upstream/fields.ts'
+import { createLocationRewriter } from './upstream/location.ts'
 import { checkHandshake, isWebSocketHandshake } from './upstream/websocket.ts'
 
 /** A route ready to answer: its policies folded around its upstream. */
@@ -18,15 +19,19 @@ export interface Route extends RoutePlan {
 /** Compiles every route, once. */
 export function createRoutes(plan: Plan, services: Services): Route[] {
   const forwardable = createRequestFilter(plan.reserved)
+  const withPublicLocations = createLocationRewriter(plan)
   const recover = (error: unknown, exchange: Exchange) => answerFailure(error, exchange, services)
   return plan.routes.map((route) => {
     const forward = forwarding(route, forwardable)
     return {
       ...route,
-      handle: pipeline(
-        route.mounts.map((mount) => mountRoutePolicy(mount, services, forward)),
-        terminalOf(route, plan, forward, services),
-        recover,
+      handle: withPublicLocations(
+        route,
+        pipeline(
+          route.mounts.map((mount) => mountRoutePolicy(mount, services, forward)),
+          terminalOf(route, plan, forward, services),
+          recover,
+        ),
       ),
       preflight: route.mounts.some(({ policy }) => policy.at === 'route' && policy.preflight),
     }

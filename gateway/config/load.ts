@@ -153,6 +153,7 @@ function toPlan(config: ConfigFile, upstreams: Mounted, routes: Mounted): Omit<P
         concurrency: upstream.concurrency,
         websocket: upstream.websocket,
         preserveHost: upstream['preserve-host'],
+        rewriteLocation: upstream['rewrite-location'],
         mounts: upstreams.get(name)?.mounts ?? [],
       }),
     ),

@@ -56,6 +56,8 @@ export interface UpstreamPlan {
   readonly concurrency: number
   readonly websocket: boolean
   readonly preserveHost: boolean
+  /** Whether clients get the gateway's address where a reply's `Location` names a target. */
+  readonly rewriteLocation: boolean
   readonly mounts: readonly Mount[]
 }
 

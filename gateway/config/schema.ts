@@ -159,6 +159,10 @@ export const upstreamSchema = z
       .describe('Most calls waiting for this upstream at once; further ones get 503 overloaded'),
     websocket: z.boolean().default(false).describe('Whether WebSocket handshakes are passed on'),
     'preserve-host': z.boolean().default(false).describe("Sends the client's Host instead of the target's"),
+    'rewrite-location': z
+      .boolean()
+      .default(true)
+      .describe("Where Location or Content-Location names one of its targets, tells the client the gateway's address"),
     policies: policies.default([]).describe('Around every single call to this upstream, outermost first'),
   })
   .superRefine((value, context) => {

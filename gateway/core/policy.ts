@@ -87,6 +87,8 @@ export interface RoutePolicy<Schema extends z.ZodType = z.ZodType> extends Polic
   readonly announces?: boolean
   /** True when, given these options, it writes to several services, so that a journal is opened. */
   journals?(options: z.output<Schema>): boolean
+  /** Upstreams it calls by itself, given these options; no `Location` in its answers names their addresses. */
+  calls?(options: z.output<Schema>): readonly string[]
   /** Where on the broker it publishes to, given these options; the exchange is declared before anything goes there. */
   publishesTo?(options: z.output<Schema>): Destination
   /** Addresses it hands out that other routes must answer, given these options; checked at load. */

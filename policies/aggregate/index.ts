@@ -33,6 +33,7 @@ export default definePolicy({
   ends: true,
   reads: ['parts', 'item', 'index', 'keys', 'composition', 'write'],
   journals: ({ parts }) => Object.values(parts).some(isWrite),
+  calls: ({ parts }) => Object.values(parts).map(({ upstream }) => upstream),
   options,
 
   check: (settings, site) => [
