@@ -92,6 +92,12 @@ describe('a text with references', () => {
     })
   })
 
+  test('says how a value of the request is written', () => {
+    expect(resolveReferences(reference('{params.id}'), environment)).toEqual({
+      mistake: `"\${params.id}" is not an environment reference: a value of the request is written {params.id}, without the "$"`,
+    })
+  })
+
   test.each(['__proto__', 'constructor', 'toString'])('finds no variable called %s', (name) => {
     expect(resolveReferences(reference(`{${name}}`), environment)).toHaveProperty('mistake')
   })

@@ -1,3 +1,5 @@
+import { ROOTS } from '../core/reference.ts'
+
 /** Where `${…}` references are looked up. Files are read at load only. */
 export interface Environment {
   variable(name: string): string | undefined
@@ -53,9 +55,12 @@ function lookUp(inner: string, environment: Environment): string | { mistake: st
   }
   const match = VARIABLE.exec(inner)
   if (!match) {
-    return {
-      mistake: `"\${${inner.slice(0, 60)}}" is not an environment reference: write \${NAME}, \${NAME:-default} or \${file:/path}`,
-    }
+    const shown = inner.slice(0, 60)
+    const isOfRequest = ROOTS.some((root) => inner.startsWith(`${root}.`))
+    const advice = isOfRequest
+      ? `a value of the request is written {${shown}}, without the "$"`
+      : `write \${NAME}, \${NAME:-default} or \${file:/path}`
+    return { mistake: `"\${${shown}}" is not an environment reference: ${advice}` }
   }
   const [, name = '', fallback] = match
   const value = environment.variable(name)

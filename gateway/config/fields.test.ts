@@ -124,14 +124,20 @@ describe('reference', () => {
     ['claim.sub', 'unknown name "claim" in "claim.sub"; did you mean "claims"?'],
     ['client.pi', 'unknown name "pi" in "client.pi"; did you mean "ip"?'],
     ['client', 'unknown name "" in "client"; did you mean "ip"?'],
-    ['process.env.SECRET', 'unknown name "process" in "process.env.SECRET"'],
+    [
+      'process.env.SECRET',
+      'unknown name "process" in "process.env.SECRET": say where the value stands, as in "params.id"',
+    ],
+    ['sku', 'unknown name "sku" in "sku": say where the value stands, as in "params.sku"'],
+    ['composition.parts', 'unknown name "parts" in "composition.parts": composition has complete and missing'],
+    ['parts.a.id', 'unknown name "id" in "parts.a.id": a part has body, status, headers, as in "parts.a.body.id"'],
     ['claims', '"claims" lacks a name, as in "claims.id"'],
     ['claims..sub', '"claims..sub" is not a name followed by dotted names, as in "claims.sub"'],
     ['claims.a()', '"claims.a()" is not a name followed by dotted names, as in "claims.sub"'],
     ['headers.a.b', '"headers.a.b" goes too deep: headers hold plain values, as in "headers.a"'],
     ['parts.a', '"parts.a" must say which part and what of it, as in "parts.product.body.sku"'],
     ['parts.a.bdy', 'unknown name "bdy" in "parts.a.bdy"; did you mean "body"?'],
-    ['', 'unknown name "" in ""'],
+    ['', 'unknown name "" in "": say where the value stands, as in "params.id"'],
     [7, 'expected a reference such as "client.ip", found 7'],
   ])('refuses %s', (found, message) => {
     expect(refuse(reference, found)).toEqual([message])
@@ -147,10 +153,17 @@ describe('template', () => {
     ['{parms.id}', 'unknown name "parms" in "parms.id"; did you mean "params"?'],
     ['{params.id', '"{params.id" has a brace without its partner'],
     ['params.id}', '"params.id}" has a brace without its partner'],
-    ['{}', 'unknown name "" in ""'],
-    ['{{constructor}}', '"{{constructor}}" has a brace without its partner'],
-    ['{constructor}', 'unknown name "constructor" in "constructor"'],
-    ['#{T(java.lang.Runtime)}', 'unknown name "T(java" in "T(java.lang.Runtime)"'],
+    ['{}', 'unknown name "" in "": say where the value stands, as in "params.id"'],
+    ['{{params.id}}', '"{{params.id}}" has doubled braces: a reference has one pair, as in "{params.id}"'],
+    ['{{params.id}', '"{{params.id}" has a brace without its partner'],
+    [
+      '{constructor}',
+      'unknown name "constructor" in "constructor": say where the value stands, as in "params.constructor"',
+    ],
+    [
+      '#{T(java.lang.Runtime)}',
+      'unknown name "T(java" in "T(java.lang.Runtime)": say where the value stands, as in "params.id"',
+    ],
     [true, 'expected text, found true'],
   ])('refuses %s', (found, message) => {
     expect(refuse(template, found)[0]).toBe(message)

@@ -96,8 +96,8 @@ function parsed<T>(text: string, parse: (text: string) => T, context: IssueSink)
     return parse(text)
   } catch (error) {
     if (!(error instanceof ReferenceMistake)) throw error
-    const { message, found, candidates } = error
-    context.addIssue({ code: 'custom', message, params: { found, candidates } })
+    const { message, found, candidates, advice } = error
+    context.addIssue({ code: 'custom', message, params: { found, candidates, advice } })
     return z.NEVER
   }
 }

@@ -162,8 +162,9 @@ function toMistakes(issue: z.core.$ZodIssue, prefix: Path): (DataMistake | Unkno
     if (branch) return branch.flatMap((inner) => toMistakes(inner, path))
   }
   if (issue.code === 'custom' && typeof issue.params?.found === 'string') {
-    const candidates = Array.isArray(issue.params.candidates) ? issue.params.candidates.map(String) : []
-    return [{ path, message: issue.message + didYouMean(issue.params.found, candidates) }]
+    const { found, candidates, advice = '' } = issue.params
+    const names = Array.isArray(candidates) ? candidates.map(String) : []
+    return [{ path, message: issue.message + (didYouMean(found, names) || String(advice)) }]
   }
   return [{ path, message: issue.message }]
 }

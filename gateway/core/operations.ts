@@ -159,7 +159,10 @@ export interface CompensationWrite {
   readonly reason?: string
   /** True when it cannot be undone. */
   readonly isStuck?: boolean
-  /** Method and upstream of its compensation; left out when it has none. */
+  /**
+   * Method, path and upstream of its compensation; left out when it has none. The path has no query, and of its values
+   * those that services gave.
+   */
   readonly undoneBy?: string
 }
 

@@ -48,11 +48,21 @@ export class ReferenceMistake extends Error {
   /** The misspelt name. */
   readonly found: string
   readonly candidates: readonly string[]
+  /** How to mend it when none of the candidates is near; begins with `: `, or is empty. */
+  readonly advice: string
 
-  constructor(message: string, found = '', candidates: readonly string[] = []) {
+  constructor(
+    message: string,
+    {
+      found = '',
+      candidates = [],
+      advice = '',
+    }: Partial<Pick<ReferenceMistake, 'found' | 'candidates' | 'advice'>> = {},
+  ) {
     super(message)
     this.found = found
     this.candidates = candidates
+    this.advice = advice
   }
 }
 
@@ -71,7 +81,10 @@ const NAME = /^#?[^\s{}.[\]"'`$#<>()=;,|&!?]+$/
 /** Reads `root.name.name…`. Throws `ReferenceMistake` for an unknown root or a malformed name. */
 export function parseReference(source: string): Reference {
   const [root = '', ...path] = source.split('.')
-  if (!isRoot(root)) throw new ReferenceMistake(`unknown name "${root}" in "${source}"`, root, ROOTS)
+  if (!isRoot(root)) {
+    const advice = `: say where the value stands, as in "params.${path.length === 0 && NAME.test(root) ? root : 'id'}"`
+    throw new ReferenceMistake(`unknown name "${root}" in "${source}"`, { found: root, candidates: ROOTS, advice })
+  }
   if (!path.every((name) => NAME.test(name))) {
     throw new ReferenceMistake(`"${source}" is not a name followed by dotted names, as in "claims.sub"`)
   }
@@ -81,7 +94,12 @@ export function parseReference(source: string): Reference {
   const fixed = FIXED[root]
   const last = path.at(-1) ?? ''
   if (fixed && (path.length !== 1 || !fixed.includes(last))) {
-    throw new ReferenceMistake(`unknown name "${path.join('.')}" in "${source}"`, last, fixed)
+    const advice = `: ${root} has ${fixed.join(' and ')}`
+    throw new ReferenceMistake(`unknown name "${path.join('.')}" in "${source}"`, {
+      found: last,
+      candidates: fixed,
+      advice,
+    })
   }
   if (root === 'parts') checkPart(source, path)
   else if (NAMELESS.has(root)) {
@@ -108,7 +126,12 @@ function checkPart(source: string, path: readonly string[]): void {
     throw new ReferenceMistake(`"${source}" must say which part and what of it, as in "parts.product.body.sku"`)
   }
   if (!PART_FIELDS.includes(field)) {
-    throw new ReferenceMistake(`unknown name "${field}" in "${source}"`, field, PART_FIELDS)
+    const advice = `: a part has ${PART_FIELDS.join(', ')}, as in "parts.${name}.body.${field}"`
+    throw new ReferenceMistake(`unknown name "${field}" in "${source}"`, {
+      found: field,
+      candidates: PART_FIELDS,
+      advice,
+    })
   }
 }
 

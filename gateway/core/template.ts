@@ -90,7 +90,14 @@ function parsePieces(source: string): Piece[] {
 }
 
 function pushText(pieces: Piece[], text: string, source: string): void {
-  if (/[{}]/.test(text)) throw new ReferenceMistake(`"${source}" has a brace without its partner`)
+  if (/[{}]/.test(text)) {
+    const isDoubled = /\{\{[^{}]*\}\}/.test(source)
+    throw new ReferenceMistake(
+      isDoubled
+        ? `"${source}" has doubled braces: a reference has one pair, as in "{params.id}"`
+        : `"${source}" has a brace without its partner`,
+    )
+  }
   if (text !== '') pieces.push(text)
 }
 

@@ -1,10 +1,12 @@
 import type { Clock } from '../core/clock.ts'
+import type { Compensation } from '../core/journal.ts'
 import {
   COMPENSATION_STATES,
   type CompensationItem,
   type CompensationOperations,
   OperationRefused,
 } from '../core/operations.ts'
+import { parseTemplate } from '../core/template.ts'
 import type { SagaEntry } from './saga-entry.ts'
 import { type SagaCursor, SagaGoneError, type SagaStorage } from './saga-storage.ts'
 
@@ -22,7 +24,8 @@ export function createCompensationOperations({ storage, clock, wake }: Compensat
   async function find(id: string): Promise<SagaEntry> {
     const found = await storage.find(id)
     if (found) return found
-    throw new OperationRefused('not-found', `The journal has no saga "${id}": it is complete, undone or discarded`)
+    const reason = `Nothing called "${id}" is to be undone: it is complete, undone or discarded, or this is not the whole id`
+    throw new OperationRefused('not-found', reason)
   }
 
   async function retry(id: string): Promise<void> {
@@ -129,12 +132,25 @@ function toItem(entry: SagaEntry): CompensationItem {
         key: write.request.headers.find(([name]) => name === 'idempotency-key')?.[1],
         reason: write.stuck ?? write.reason,
         isStuck: write.stuck === undefined ? undefined : true,
-        undoneBy:
-          write.compensation && `${write.compensation.template.method} at upstream "${write.compensation.upstream}"`,
+        undoneBy: write.compensation && worded(write.compensation),
       }),
     ),
   }
   return present(item)
+}
+
+/** With the ids the services gave, by which to undo it by hand; what the client sent stays a name in braces. */
+function worded({ template, values, upstream }: Compensation): string {
+  const pieces = parseTemplate(template.path).pieces.map((piece) => {
+    if (typeof piece === 'string') return piece
+    const value = piece.root === 'parts' || piece.root === 'write' ? values[piece.source] : undefined
+    return isPlain(value) ? encodeURIComponent(value) : `{${piece.source}}`
+  })
+  return `${template.method} ${pieces.join('').split('?', 1)[0]} at upstream "${upstream}"`
+}
+
+function isPlain(value: unknown): value is string | number {
+  return typeof value === 'string' ? value.isWellFormed() : typeof value === 'number'
 }
 
 type Present<Fields> = { [Name in keyof Fields]: Exclude<Fields[Name], undefined> }

@@ -89,6 +89,13 @@ const CASES: readonly Case[] = [
     message: 'unknown key "atleast"; did you mean "at-least"?',
   },
   {
+    name: 'a condition that is an expression',
+    lines: [...PLAIN, 'when: "query.n == 2"'],
+    at: 2,
+    path: 'when',
+    message: 'expected values by reference, as in { query.kind: gift }, found "query.n == 2"',
+  },
+  {
     name: 'no condition at all',
     lines: [...PLAIN, 'when: {}'],
     at: 2,

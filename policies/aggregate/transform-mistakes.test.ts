@@ -19,7 +19,7 @@ const EXPRESSIONS: readonly Case[] = [
   expressionCase(
     'a misspelt function',
     '$sume(items)',
-    'character 5: unknown function or variable "$sume"; did you mean "sum"?',
+    'character 5: unknown function or variable "$sume"; did you mean "$sum"?',
   ),
   expressionCase(
     'a variable that has no value',
@@ -62,6 +62,13 @@ const EXPRESSIONS: readonly Case[] = [
 ]
 
 const WHOLE: readonly Case[] = [
+  {
+    name: 'a part that there is not',
+    lines: ['transform: "$parts.aa.body.x + $parts.`a`.status + $count($parts.*)"', 'parts:', part('a')],
+    at: 0,
+    path: 'transform',
+    message: 'character 9: unknown part "aa" in "$parts.aa"; did you mean "a"?',
+  },
   {
     name: 'a mistake in it',
     lines: ['transform: "a ~> "', 'parts:', part('a')],

@@ -45,7 +45,7 @@ describe('a write that cannot be undone', () => {
         reason: 'hotel: the upstream refuses to undo it: status 422',
         writes: [
           { part: 'flight', stage: 'undone' },
-          { part: 'hotel', stage: 'done', isStuck: true, undoneBy: 'DELETE at upstream "hotel"' },
+          { part: 'hotel', stage: 'done', isStuck: true, undoneBy: 'DELETE /bookings/hotel-1 at upstream "hotel"' },
           { part: 'payment', stage: 'not-done' },
         ],
       },

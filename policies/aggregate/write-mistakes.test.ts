@@ -56,6 +56,12 @@ describe('the configuration of writes', () => {
       mistake: 'parts wait for each other',
     },
     {
+      name: 'a compensation that is a text',
+      parts: undoneBy('DELETE /bookings/7'),
+      mistake:
+        'flight.compensate: expected the call that undoes it, as in { method: DELETE, path: /bookings/7 }, or "none"',
+    },
+    {
       name: 'a compensation that reads what may not be there',
       parts: { ...undoneBy({ path: '/{parts.a.body.id}' }), a: read },
       mistake: 'flight.compensate.path: "parts.a.body.id" may not be there yet: name "a" in "after"',

@@ -11,6 +11,7 @@ let folder: string
 let service: ReturnType<typeof Bun.serve>
 let refusesToUndo = true
 const undone: string[] = []
+const UNDO = '/bookings/{parts.flight.body.id}/by/{query.token}'
 const programs = startPrograms(() => folder)
 
 beforeAll(() => {
@@ -31,7 +32,7 @@ beforeAll(() => {
   })
   const part = { upstream: 'service', method: 'POST', required: true }
   const parts = {
-    flight: { ...part, path: '/bookings', compensate: { method: 'DELETE', path: '/bookings/{parts.flight.body.id}' } },
+    flight: { ...part, path: '/bookings', compensate: { method: 'DELETE', path: UNDO } },
     payment: { ...part, path: '/charges', after: ['flight'], compensate: 'none' },
   }
   const config = {
@@ -80,7 +81,7 @@ describe('an operator', () => {
     const id = sagas[0]?.id ?? ''
     const shown = await say('show', id, '--admin-port', adminPort)
     expect(shown.output).toContain('POST /trips')
-    expect(shown.output).toContain('undone by DELETE at upstream "service"')
+    expect(shown.output).toContain('undone by DELETE /bookings/b-1/by/{query.token} at upstream "service"')
     expect(list.output + shown.output + JSON.stringify(sagas)).not.toContain('secret')
     expect(await (await fetch(`${admin}/_sluice/metrics`)).text()).toContain('sluice_compensations_parked 1')
     const ready = (await (await fetch(`${admin}/_sluice/ready`)).json()) as { dependencies: object[] }
@@ -94,7 +95,7 @@ describe('an operator', () => {
     refusesToUndo = false
     expect((await say('retry', '--all', '--admin-port', adminPort)).output).toContain('1 put back')
     await until('the booking to be cancelled', () => undone.length === 1)
-    expect(undone).toEqual(['/bookings/b-1'])
+    expect(undone).toEqual(['/bookings/b-1/by/secret'])
     expect((await say('show', id, '--admin-port', adminPort)).code).toBe(1)
     program.child.kill('SIGTERM')
     expect(await program.exit(20_000)).toBe(0)

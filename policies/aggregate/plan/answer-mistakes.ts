@@ -4,7 +4,12 @@ import { inputsOf, type Located, partRead, referencesIn } from './readings.ts'
 
 /** Options of the whole answer that change nothing, contradict each other or name what is not there. */
 export function answerMistakes(settings: AggregateOptions): OptionMistake[] {
-  return [...bodyMistakes(settings), ...hiddenMistakes(settings), ...conflictMistakes(settings)]
+  return [
+    ...bodyMistakes(settings),
+    ...transformMistakes(settings),
+    ...hiddenMistakes(settings),
+    ...conflictMistakes(settings),
+  ]
 }
 
 const OF_THE_LAYOUT = ['take', 'pick', 'omit', 'rename', 'transform', 'spread', 'group', 'hidden'] as const
@@ -46,6 +51,18 @@ function readingMistake({ reference, path }: Located, parts: AggregateOptions['p
     ]
   }
   return []
+}
+
+/** A misspelt part would silently be nothing: JSONata knows no missing name. */
+function transformMistakes({ transform, parts }: AggregateOptions): OptionMistake[] {
+  const candidates = Object.keys(parts)
+  const unknown = (transform?.parts ?? []).filter(({ name }) => !Object.hasOwn(parts, name))
+  return unknown.map(({ name, place }) => ({
+    path: ['transform'],
+    message: `${place}unknown part "${name}" in "$parts.${name}"`,
+    found: name,
+    candidates,
+  }))
 }
 
 /** A part that decides (`required`) or writes has its use without being read. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { reference } from '../../../gateway/config/fields.ts'
+import { reference, show } from '../../../gateway/config/fields.ts'
 import type { Reference } from '../../../gateway/core/reference.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
 
@@ -58,7 +58,9 @@ const tests = z
   })
 
 /** `{ claims.role: admin, query.n: { at-least: 2 } }`, or a list of such mappings; a `Condition` once parsed. */
-export const condition = z.union([tests, z.array(tests).min(1).max(32)])
+export const condition = z.union([tests, z.array(tests).min(1).max(32)], {
+  error: ({ input }) => `expected values by reference, as in { query.kind: gift }, found ${show(input)}`,
+})
 
 /** Compiles a condition to a question about a request. */
 export function compileCondition(written: Condition): (scope: Scope) => boolean {

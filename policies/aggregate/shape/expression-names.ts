@@ -39,23 +39,46 @@ interface Node {
   readonly position?: unknown
   readonly focus?: unknown
   readonly index?: unknown
+  readonly steps?: unknown
   readonly lhs?: unknown
   readonly rhs?: unknown
   readonly procedure?: unknown
   readonly arguments?: unknown
 }
 
-/** Searches a syntax tree for what must not run; gives the names among `given` that it reads. */
-export function namesMistake(tree: unknown, given: readonly string[]): NameMistake | Set<string> {
+/** What an expression reads of what it is given. */
+export interface NamesRead {
+  /** Names among the given variables. */
+  readonly given: ReadonlySet<string>
+  /** Names `x` of `$parts.x`, with where they stand. */
+  readonly parts: ReadonlyMap<string, number | undefined>
+}
+
+/** Searches a syntax tree for what must not run; gives what it reads of the variables `given`. */
+export function namesIn(tree: unknown, given: readonly string[]): NameMistake | NamesRead {
   const nodes = [...nodesOf(tree, new Set())]
   const own = new Set(nodes.flatMap(boundBy))
   const read = new Set<string>()
+  const parts = new Map<string, number | undefined>()
   for (const node of nodes) {
     const mistake = costMistake(node) ?? variableMistake(node, own, given)
-    if (mistake) return { ...mistake, position: typeof node.position === 'number' ? node.position : undefined }
+    if (mistake) return { ...mistake, position: positionOf(node) }
     if (node.type === 'variable' && given.includes(String(node.value))) read.add(String(node.value))
+    const part = partIn(node)
+    if (part && !own.has('parts')) parts.set(String(part.value), positionOf(part))
   }
-  return read
+  return { given: read, parts }
+}
+
+/** `x` in the path `$parts.x`. */
+function partIn({ type, steps }: Node): Node | undefined {
+  if (type !== 'path' || !Array.isArray(steps)) return undefined
+  const [variable, name]: readonly (Node | undefined)[] = steps
+  return variable?.type === 'variable' && variable.value === 'parts' && name?.type === 'name' ? name : undefined
+}
+
+function positionOf({ position }: Node): number | undefined {
+  return typeof position === 'number' ? position : undefined
 }
 
 function* nodesOf(value: unknown, seen: Set<object>): Generator<Node> {
@@ -98,7 +121,7 @@ function variableMistake({ type, value }: Node, own: ReadonlySet<string>, given:
   if (own.has(value) || given.includes(value) || FUNCTIONS.includes(value)) return undefined
   return {
     message: `unknown function or variable "$${value}"`,
-    found: value,
-    candidates: [...own, ...given, ...FUNCTIONS],
+    found: `$${value}`,
+    candidates: [...own, ...given, ...FUNCTIONS].map((name) => `$${name}`),
   }
 }

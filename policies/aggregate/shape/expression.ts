@@ -1,16 +1,19 @@
 import jsonata from 'jsonata'
 import { z } from 'zod'
-import { type NameMistake, namesMistake } from './expression-names.ts'
+import { type NameMistake, type NamesRead, namesIn } from './expression-names.ts'
 
 /** A JSONata expression that has been read and found to name nothing it may not. */
 export class Expression {
   readonly source: string
   /** Variables it reads that the aggregate gives. */
   readonly given: ReadonlySet<string>
+  /** Parts it reads by name, as in `$parts.x`, with where in the expression they stand. */
+  readonly parts: readonly { readonly name: string; readonly place: string }[]
 
-  constructor(source: string, given: ReadonlySet<string>) {
+  constructor(source: string, { given, parts }: NamesRead) {
     this.source = source
     this.given = given
+    this.parts = [...parts].map(([name, position]) => ({ name, place: placeOf(source, position) }))
   }
 }
 
@@ -43,8 +46,8 @@ function readExpression(source: string, given: readonly string[]): Expression | 
   } catch (error) {
     return { message: `${placeOf(source, positionOf(error))}${messageOf(error)}` }
   }
-  const found = namesMistake(tree, given)
-  if (found instanceof Set) return new Expression(source, found)
+  const found = namesIn(tree, given)
+  if ('given' in found) return new Expression(source, found)
   return { ...found, message: `${placeOf(source, found.position)}${found.message}` }
 }
 

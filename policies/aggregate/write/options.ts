@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { headerName, pathTemplate, template } from '../../../gateway/config/fields.ts'
+import { headerName, pathTemplate, show, template } from '../../../gateway/config/fields.ts'
 import { jsonTemplate } from '../plan/json-template.ts'
 import { statuses } from '../plan/success.ts'
 
@@ -37,7 +37,10 @@ export const partWriting = {
     .optional()
     .describe('Parts that must have a reply before this one is asked, beside those it reads; skipped ones count'),
   compensate: z
-    .union([z.literal('none'), compensation])
+    .union([z.literal('none'), compensation], {
+      error: ({ input }) =>
+        `expected the call that undoes it, as in { method: DELETE, path: /bookings/7 }, or "none", found ${show(input)}`,
+    })
     .optional()
     .describe('How a write is undone when the composition fails: a call, or "none" when it cannot be'),
 }

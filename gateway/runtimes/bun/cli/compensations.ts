@@ -47,7 +47,7 @@ function describeList({ counts, sagas }: CompensationList, from: string, nowMs: 
 const ADVICE = {
   parked: `parked   waits for you: "compensations show ID" says what still stands; once the reason is mended, "compensations retry ID"
          or "compensations retry --all" undoes it, and "compensations discard ID" leaves it as it is`,
-  undoing: `undoing  is tried again by itself; "compensations retry ID" tries it at once`,
+  undoing: `undoing  is tried again by the gateway, as soon as one runs; "compensations retry ID" has it tried at once`,
   open: 'open     the request is still running',
 } as const
 
