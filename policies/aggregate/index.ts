@@ -80,6 +80,7 @@ export default definePolicy({
       if (form === 'document') return answer(await composed(exchange), answering, exchange)
       return stream(exchange, {
         form,
+        clock,
         hidden,
         compose: (each, settled) => composed(each, { settled }),
         ended: (end) => logEnd(exchange, log, end),

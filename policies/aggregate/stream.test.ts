@@ -71,6 +71,35 @@ describe('a streamed answer', () => {
     )
   })
 
+  test('gives a sign of life in silence, where the format has one', async () => {
+    const options = { parts: { a: {}, b: {} }, answers: { a: 1 }, route: { timeout: '1m' } }
+    const [events, lines] = [await openStream(options), await openStream(options)]
+    const reader = readerOf(await events.fetch('/page/1', EVENTS))
+    expect(await reader.next()).toContain('"part":"a"')
+    const silence = reader.next()
+    await events.clock.advance(14_999)
+    expect(await Promise.race([silence, Promise.resolve('nothing')])).toBe('nothing')
+    await events.clock.advance(1)
+    expect(await silence).toBe(':\n\n')
+    // Nobody reads: signs do not pile up.
+    await events.clock.advance(40_000)
+    await events.answer('b', 2)
+    expect(await reader.next()).toContain('"part":"b"')
+    expect(await reader.next()).toContain('event: end')
+    expect(await reader.next()).toBeUndefined()
+
+    const quiet = lines.fetch('/page/1', NDJSON)
+    const text = quiet.then((response) => response.text())
+    await lines.clock.advance(45_000)
+    await lines.answer('b', 2)
+    expect((await text).split('\n').map((line) => line.slice(0, 10))).toEqual([
+      '{"part":"a',
+      '{"part":"b',
+      '{"complete',
+      '',
+    ])
+  })
+
   test('tells a client of events that has everything to ask no more, and asks nobody', async () => {
     const page = await openStream({ parts: { a: {} }, answers: { a: 1 } })
     const again = (id: string) => page.fetch('/page/1', { headers: { ...EVENTS.headers, 'last-event-id': id } })

@@ -1,15 +1,27 @@
+import type { Clock } from '../../../gateway/core/clock.ts'
+
 type Bytes = Uint8Array<ArrayBuffer>
+
+export interface PipeOptions {
+  readonly clock: Clock
+  /** Sent when a reader has waited for so long that proxies on the way may take the connection for dead. */
+  readonly sign?: Bytes | undefined
+  /** Told when nobody reads any more. */
+  readonly left: () => void
+}
+
+/** The silence after which a stream says that it is alive: what WHATWG HTML §9.2.7 advises for proxies that give up early. */
+const SILENCE_MS = 15_000
 
 /** What is still to be sent. Nothing is dropped or asked for anew when the client reads slowly, or not at all. */
 export class Pipe {
   readonly #waiting: Bytes[] = []
-  readonly #left: () => void
+  readonly #options: PipeOptions
   #isClosed = false
   #wake: (() => void) | undefined
 
-  /** `left` is told when nobody reads any more. */
-  constructor(left: () => void) {
-    this.#left = left
+  constructor(options: PipeOptions) {
+    this.#options = options
   }
 
   put(bytes: Bytes): void {
@@ -28,24 +40,29 @@ export class Pipe {
     return new ReadableStream<Bytes>(
       {
         pull: async (controller) => {
-          if (this.#waiting.length === 0 && !this.#isClosed) await this.#next()
-          const bytes = this.#waiting.shift()
+          const isSilent = this.#waiting.length === 0 && !this.#isClosed && (await this.#next()) === 'silence'
+          const bytes = isSilent ? this.#options.sign : this.#waiting.shift()
           if (bytes) controller.enqueue(bytes)
           else controller.close()
         },
         cancel: () => {
           this.#waiting.length = 0
           this.close()
-          this.#left()
+          this.#options.left()
         },
       },
       { highWaterMark: 0 },
     )
   }
 
-  #next(): Promise<void> {
+  #next(): Promise<'something' | 'silence'> {
+    const { clock, sign } = this.#options
     return new Promise((resolve) => {
-      this.#wake = resolve
+      const cancel = sign ? clock.after(SILENCE_MS, () => resolve('silence')) : () => {}
+      this.#wake = () => {
+        cancel()
+        resolve('something')
+      }
     })
   }
 }

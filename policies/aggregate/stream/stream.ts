@@ -1,3 +1,4 @@
+import type { Clock } from '../../../gateway/core/clock.ts'
 import { ClientGone, GatewayError, toProblem } from '../../../gateway/core/errors.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
 import { withoutAnyReply } from '../answer/answer.ts'
@@ -10,6 +11,7 @@ import { Pipe } from './pipe.ts'
 
 export interface Streaming {
   readonly form: 'lines' | 'events'
+  readonly clock: Clock
   /** Parts that are not sent. */
   readonly hidden: ReadonlySet<string>
   /** Asks for the parts on behalf of an exchange, and tells of each as it is known. */
@@ -29,11 +31,11 @@ export type StreamEnd =
  * when the client leaves.
  */
 export async function stream(exchange: Exchange, streaming: Streaming): Promise<Response> {
-  const { form, hidden } = streaming
+  const { form, hidden, clock } = streaming
   const framing = form === 'lines' ? LINES : EVENTS
   if (form === 'events' && exchange.request.headers.get('last-event-id') === LAST_EVENT_ID) return nothingMore()
   const left = new AbortController()
-  const pipe = new Pipe(() => left.abort(new ClientGone()))
+  const pipe = new Pipe({ clock, sign: framing.sign, left: () => left.abort(new ClientGone()) })
   const begun = Promise.withResolvers<true>()
   let count = 0
   const watched = Object.assign(Object.create(exchange), { signal: AbortSignal.any([exchange.signal, left.signal]) })
