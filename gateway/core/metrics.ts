@@ -59,6 +59,11 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
     help: 'Attempts to settle an unknown outcome, by what came of them',
     labels: ['outcome'],
   },
+  sluice_journal_refused_total: {
+    kind: 'counter',
+    help: 'Writes that were not made because the journal could not take them',
+    labels: ['reason'],
+  },
   sluice_compensations_total: {
     kind: 'counter',
     help: 'Attempts to undo a write, by what came of them, and requests that were parked',

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { digest } from '../core/digest.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Journal, Saga, SagaDraft, SagaHook } from '../core/journal.ts'
-import type { Logger } from '../core/telemetry.ts'
+import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
 import {
   type JournalWrite,
@@ -15,7 +15,7 @@ import {
   withWrite,
 } from './saga-entry.ts'
 import type { SagaNews } from './saga-news.ts'
-import { JournalClosedError, SagaGoneError, SagaInUseError, type SagaStorage } from './saga-storage.ts'
+import { JournalClosedError, SagaFullError, SagaGoneError, SagaInUseError, type SagaStorage } from './saga-storage.ts'
 
 export interface JournalParts {
   readonly storage: SagaStorage
@@ -23,6 +23,7 @@ export interface JournalParts {
   readonly random: () => number
   readonly createId: () => string
   readonly log: Logger
+  readonly metrics: Metrics
   readonly news: SagaNews
   /** Called when a saga is to be undone. */
   readonly wake: () => void
@@ -44,12 +45,12 @@ export function createJournal(parts: JournalParts): Journal {
   }
 
   function refuse(cause: unknown): never {
-    throw toGatewayError(cause)
+    throw toGatewayError(cause, 'Writes cannot be noted at present')
   }
 }
 
 function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
-  const { storage, clock, log, news, wake, onStep } = parts
+  const { storage, clock, log, metrics, news, wake, onStep } = parts
   const id = parts.createId()
   let entry: SagaEntry<SagaState> = {
     id,
@@ -113,8 +114,9 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
       try {
         await (entry.writes.length === 0 ? storage.add(next) : put(next))
       } catch (cause) {
+        if (isRefusal(cause)) metrics.count('sluice_journal_refused_total', { reason: reasonOf(cause) })
         log.error('Cannot note a write', { ...facts, part: write.part, reason: messageOf(cause) })
-        throw toGatewayError(cause)
+        throw toGatewayError(cause, 'its write cannot be noted, so it was not made')
       }
       entry = next
       await onStep?.('after-intent')
@@ -158,7 +160,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
       } catch (cause) {
         log.error('Cannot note that writes are complete', { ...facts, reason: messageOf(cause) })
         if (await decideToUndo('it could not be noted that they are complete')) wake()
-        throw toGatewayError(cause)
+        throw toGatewayError(cause, 'It cannot be noted that the writes are complete, so they are undone')
       }
       entry = next
       if (!isWhole) wake()
@@ -198,9 +200,18 @@ function isWorthAnotherTry(error: unknown): boolean {
   return !(error instanceof SagaGoneError || error instanceof JournalClosedError)
 }
 
-function toGatewayError(cause: unknown): GatewayError {
+/** Of the journal, and not because another request is in the way. */
+function isRefusal(error: unknown): boolean {
+  return !(error instanceof SagaInUseError || error instanceof SagaGoneError || error instanceof JournalClosedError)
+}
+
+function reasonOf(error: unknown): 'full' | 'storage' {
+  return error instanceof SagaFullError ? 'full' : 'storage'
+}
+
+function toGatewayError(cause: unknown, detail: string): GatewayError {
   if (cause instanceof SagaInUseError) return new GatewayError('idempotency-key-in-use', { cause })
-  return new GatewayError('overloaded', { headers: { 'retry-after': '5' }, cause })
+  return new GatewayError('overloaded', { detail, headers: { 'retry-after': '5' }, cause })
 }
 
 function messageOf(error: unknown): string {

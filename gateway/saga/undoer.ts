@@ -4,6 +4,7 @@ import type { AskUpstream } from '../core/own-request.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
 import { createUpstreamPauses } from '../events/upstream-pauses.ts'
+import { isForgotten, isLate, sinceMs } from './bounds.ts'
 import { type JournalWrite, nextToUndo, type SagaEntry, type SagaState, withWrite } from './saga-entry.ts'
 import type { SagaNews } from './saga-news.ts'
 import { JournalClosedError, SagaGoneError, type SagaStorage } from './saga-storage.ts'
@@ -37,6 +38,8 @@ const AT_ONCE = 16
 /** The last try must be over before the bound is. */
 const LAST_TRY_MS = 2_000
 const RETRY: Backoff = { baseMs: 500, maxMs: 60_000 }
+/** Among the pauses, and no name of an upstream. */
+const JOURNAL = ''
 
 /** Starts an undoer: it looks when it is woken, and every second in any case. */
 export function createUndoer(parts: UndoerParts): Undoer {
@@ -50,6 +53,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
   let cancelSweep = () => {}
 
   async function look(): Promise<void> {
+    if (pauses.left(JOURNAL, clock.monotonic()) !== undefined) return
     const due = await storage.claim(BATCH, clock.now())
     for (const entry of due) {
       if (signal.aborted || busy.size >= AT_ONCE) return
@@ -178,13 +182,16 @@ export function createUndoer(parts: UndoerParts): Undoer {
 
   async function put<State extends SagaState>(entry: SagaEntry<State>): Promise<SagaEntry<State>> {
     await storage.change(entry.id, () => entry)
+    pauses.answered(JOURNAL)
     news.tell(entry)
     return entry
   }
 
-  /** Another process or an operator was faster; or the journal cannot be written, and the next look finds it again. */
+  /** Another process or an operator was faster; or the journal cannot be written, and a later look finds it again. */
   function report(entry: SagaEntry, error: unknown): void {
     if (signal.aborted || error instanceof SagaGoneError || error instanceof JournalClosedError) return
+    // What was undone and not noted would be undone anew every second.
+    pauses.failed(JOURNAL, clock.monotonic())
     log.error('Cannot undo the writes of a request now', { saga: entry.id, reason: messageOf(error) })
   }
 
@@ -222,19 +229,6 @@ export function createUndoer(parts: UndoerParts): Undoer {
       await Promise.all(busy.values())
     },
   }
-}
-
-function sinceMs({ undoingSinceMs, beganAtMs }: SagaEntry): number {
-  return undoingSinceMs ?? beganAtMs
-}
-
-/** Whether upstreams may have forgotten the keys of its writes. */
-function isForgotten({ requeuedAtMs, beganAtMs, draft }: SagaEntry, nowMs: number): boolean {
-  return nowMs - (requeuedAtMs ?? beganAtMs) >= draft.withinMs
-}
-
-function isLate(entry: SagaEntry, nowMs: number): boolean {
-  return nowMs - sinceMs(entry) >= entry.draft.withinMs
 }
 
 function factsOf({ id, draft }: SagaEntry, { part, upstream }: JournalWrite) {

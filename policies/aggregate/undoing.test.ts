@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { unavailableJournal } from '../../gateway/runtimes/workers/unavailable-journal.ts'
 import { createCompensationOperations } from '../../gateway/saga/compensation-operations.ts'
-import { createTestGateway } from '../../tests/support/gateway.ts'
+import { createMemorySagas } from '../../gateway/saga/memory-sagas.ts'
+import type { SagaStorage } from '../../gateway/saga/saga-storage.ts'
+import { createTestGateway, TEST_START } from '../../tests/support/gateway.ts'
 import { until } from '../../tests/support/real-time.ts'
+import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import { BOOKING, createBookingServices, openBooking, TRIP, writesOf } from './test-booking.ts'
 
 const EMPTY = { open: 0, undoing: 0, parked: 0 }
@@ -82,6 +85,39 @@ describe('a write that cannot be undone', () => {
     undoer.wake()
     expect(await storage.counts()).toEqual(EMPTY)
     expect(services.standing).toEqual(['hotel'])
+  })
+})
+
+describe('a journal that cannot be written for a while', () => {
+  test('has a compensation that could not be noted repeated with its key, more and more rarely', async () => {
+    const services = createBookingServices((service, kind) =>
+      service === 'payment' && kind === 'book' ? 'refuse' : 'ok',
+    )
+    const clock = createVirtualClock(TEST_START)
+    const memory = createMemorySagas({ now: clock.now })
+    let isFull = true
+    const storage: SagaStorage = {
+      ...memory,
+      change: (id, change) =>
+        memory.change(id, (entry) => {
+          const changed = change(entry)
+          if (isFull && changed.writes.some(({ stage }) => stage === 'undone')) throw new Error('disk is full')
+          return changed
+        }),
+    }
+    const { gateway } = await openBooking({ upstream: services.answer, clock, storage })
+    const answer = gateway.fetch(...TRIP('k'))
+    await clock.advance(61_000)
+    expect(await writesOf(await answer)).toMatchObject({ flight: 'undoing', hotel: 'undoing' })
+    const cancels = services.calls.filter(({ kind }) => kind === 'cancel')
+    // At once, then after 1, 2, 4, 8, 16 and 30 s.
+    expect(cancels).toHaveLength(7)
+    expect(new Set(cancels.map(({ service, key }) => `${service} ${key}`)).size).toBe(1)
+
+    isFull = false
+    await clock.advance(31_000)
+    expect(services.standing).toEqual([])
+    expect(await storage.counts()).toEqual(EMPTY)
   })
 })
 

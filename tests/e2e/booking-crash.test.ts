@@ -1,7 +1,8 @@
 import { afterAll, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { WHOLE, writeBookingConfig } from '../support/booking-config.ts'
 import { startBookingServices } from '../support/booking-service.ts'
 import { until } from '../support/real-time.ts'
 import { seededRandom } from '../support/seeded-random.ts'
@@ -10,11 +11,10 @@ import { seededRandom } from '../support/seeded-random.ts'
 
 const KILLS = 50
 const SEED = Number(process.env.SEED ?? 7)
-const WHOLE = ['flights', 'hotels', 'payments']
 
 const folder = mkdtempSync(join(tmpdir(), 'booking-crash-'))
 const random = seededRandom(SEED)
-const services = startBookingServices(seededRandom(SEED + 1))
+const services = startBookingServices({ random: seededRandom(SEED + 1) })
 
 afterAll(async () => {
   for (const child of running) child.kill('SIGKILL')
@@ -22,45 +22,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const part = (upstream: string, after?: string) => ({
-  upstream,
-  method: 'POST',
-  path: '/bookings',
-  body: { trip: '{params.id}' },
-  required: true,
-  'pass-status': [409],
-  ...(after !== undefined && { after: [after] }),
-  compensate: { method: 'DELETE', path: `/bookings/{parts.${upstream}.body.id}` },
-})
-
-const config = join(folder, 'gateway.yaml')
-writeFileSync(
-  config,
-  JSON.stringify({
-    version: 1,
-    services: { journal: `sqlite:${join(folder, 'journal.db')}` },
-    upstreams: Object.fromEntries(WHOLE.map((name) => [name, { url: services.urlOf(name) }])),
-    routes: {
-      trips: {
-        path: '/trips/:id',
-        methods: ['POST'],
-        timeout: '5s',
-        policies: [
-          {
-            aggregate: {
-              timeout: '3s',
-              parts: {
-                flights: part('flights'),
-                hotels: part('hotels', 'flights'),
-                payments: part('payments', 'hotels'),
-              },
-            },
-          },
-        ],
-      },
-    },
-  }),
-)
+const config = writeBookingConfig({ folder, services })
 
 const running = new Set<{ kill(signal: 'SIGKILL'): void }>()
 
