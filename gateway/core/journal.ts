@@ -5,7 +5,7 @@ import type { RequestSource } from './request-template.ts'
 export interface SagaDraft {
   readonly route: string
   readonly method: string
-  /** Path and query as the client sent them. */
+  /** Path as the client sent it, without the query, which may hold what nobody should keep. */
   readonly path: string
   readonly caller?: string
   readonly idempotencyKey?: string
@@ -75,7 +75,8 @@ export interface Saga {
   keysOf(part: string): Promise<WriteKeys>
   /**
    * Resolves once the intent is durable, and only then may the call be made. Throws a `GatewayError`: `overloaded` when it
-   * cannot be noted, `idempotency-key-in-use` while another request of the same identity is under way.
+   * cannot be noted, `idempotency-key-in-use` while another request of the same identity is under way, and
+   * `idempotency-key-reused` when one that was completed has made another call with this key.
    */
   intend(write: WriteDraft): Promise<void>
   /** Resolves once the outcome is durable; says nothing when it cannot be written, as it is then asked for again. */

@@ -113,7 +113,7 @@ function toItem(entry: SagaEntry): CompensationItem {
     state,
     route,
     method,
-    path: path.split('?', 1)[0],
+    path,
     caller,
     idempotencyKey,
     traceparent,

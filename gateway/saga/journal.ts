@@ -1,17 +1,19 @@
 import type { Clock } from '../core/clock.ts'
 import { digest } from '../core/digest.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Journal, Saga, SagaDraft, SagaHook } from '../core/journal.ts'
+import type { Journal, Saga, SagaDraft, SagaHook, WriteDraft } from '../core/journal.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
 import {
   type JournalWrite,
+  keptAs,
   NO_PAST,
   nextToUndo,
   type Past,
   type SagaEntry,
   type SagaState,
   statesOf,
+  timesUndone,
   withWrite,
 } from './saga-entry.ts'
 import type { SagaNews } from './saga-news.ts'
@@ -77,6 +79,18 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     })
   }
 
+  /** A service that counts keys by address, say, would do another write with the key of one that is never taken back. */
+  async function againstPast({ part, upstream, request }: WriteDraft) {
+    if (draft.identity === undefined) return {}
+    const fingerprint = await digest([upstream, request.method, request.path, request.body ?? null])
+    const standing = keptAs(past, part)
+    if (standing === undefined) return { fingerprint }
+    if (standing === fingerprint) return { fingerprint, stands: true }
+    throw new GatewayError('idempotency-key-reused', {
+      detail: 'The key belongs to a request that was completed and has written something else',
+    })
+  }
+
   /** Never throws. True once it is durable that everything is undone. */
   async function decideToUndo(reason: string): Promise<boolean> {
     const undoingSinceMs = clock.now()
@@ -100,7 +114,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     },
 
     async keysOf(part) {
-      const base = [draft.identity ?? id, draft.route, part, past.undone[part] ?? 0]
+      const base = [draft.identity ?? id, draft.route, part, timesUndone(past, part)]
       const [write, compensation] = await Promise.all([digest([...base, 'write']), digest([...base, 'compensation'])])
       return { write: write.slice(0, KEY_DIGITS), compensation: compensation.slice(0, KEY_DIGITS) }
     },
@@ -108,8 +122,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     async intend(write) {
       if (entry.state !== 'open') throw new GatewayError('overloaded')
       await onStep?.('before-intent')
-      const stands = past.kept.includes(write.part) ? { stands: true } : {}
-      const noted: JournalWrite = { ...write, stage: 'pending', ...stands }
+      const noted: JournalWrite = { ...write, stage: 'pending', ...(await againstPast(write)) }
       const next = { ...entry, state: 'open', writes: [...entry.writes, noted] } as const
       try {
         await (entry.writes.length === 0 ? storage.add(next) : put(next))

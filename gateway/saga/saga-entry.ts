@@ -12,6 +12,8 @@ export type WriteStage = 'pending' | 'done' | 'not-done' | 'unknown' | 'kept' | 
 /** A write with what is known of it. */
 export interface JournalWrite extends WriteDraft {
   readonly stage: WriteStage
+  /** Tells the call from others; left out where a repeat of its request cannot be told. */
+  readonly fingerprint?: string
   /** True when an earlier request has completed it, so that this one only repeats it and never takes it back. */
   readonly stands?: boolean
   /** Why its outcome is unknown. */
@@ -36,12 +38,15 @@ export type StoredSagaState = Exclude<SagaState, 'done' | 'undone'>
 export interface Past {
   /** By part, how often its write was undone: what its key is derived from. */
   readonly undone: Readonly<Record<string, number>>
-  /** Parts whose writes stand: a request that was completed. A repeat of it that fails must not take them back. */
-  readonly kept: readonly string[]
+  /**
+   * By part, the fingerprints of writes that stand, of a request that was completed. A repeat of it that fails must not
+   * take them back, and nothing else may be written with their keys.
+   */
+  readonly kept: Readonly<Record<string, string>>
 }
 
 /** Of an identity that is new. */
-export const NO_PAST: Past = { undone: {}, kept: [] }
+export const NO_PAST: Past = { undone: {}, kept: {} }
 
 /** One request's writes, in the order in which they were made. */
 export interface SagaEntry<State extends SagaState = StoredSagaState> {
@@ -101,19 +106,29 @@ export function withWrite(
 /** What is remembered after the end of a saga: what was undone gets a new key, what stands keeps its own. */
 export function pastAfter({ past, writes }: Pick<SagaEntry, 'past' | 'writes'>): Past {
   const undone = writes.filter(({ stage }) => stage === 'undone')
-  const kept = writes.filter(({ stage }) => stage === 'kept').map(({ part }) => part)
+  const kept = writes.filter(({ stage }) => stage === 'kept')
   return {
     undone: {
       ...past.undone,
-      ...Object.fromEntries(undone.map(({ part }) => [part, (past.undone[part] ?? 0) + 1])),
+      ...Object.fromEntries(undone.map(({ part }) => [part, timesUndone(past, part) + 1])),
     },
-    kept: [...new Set([...past.kept, ...kept])],
+    kept: { ...past.kept, ...Object.fromEntries(kept.map(({ part, fingerprint = '' }) => [part, fingerprint])) },
   }
+}
+
+/** How often the write of a part was undone. */
+export function timesUndone({ undone }: Past, part: string): number {
+  return (Object.hasOwn(undone, part) && undone[part]) || 0
+}
+
+/** The fingerprint of a part's write that stands. */
+export function keptAs({ kept }: Past, part: string): string | undefined {
+  return Object.hasOwn(kept, part) ? kept[part] : undefined
 }
 
 /** True when there is nothing to remember. */
 export function isEmptyPast({ undone, kept }: Past): boolean {
-  return kept.length === 0 && Object.keys(undone).length === 0
+  return Object.keys(kept).length === 0 && Object.keys(undone).length === 0
 }
 
 /** Whether a saga takes up room. */

@@ -98,16 +98,16 @@ export function testSagaStorage(create: CreateSagas): void {
         state: 'undone',
         writes: [write('a', 'undone'), write('b', 'done')],
       }))
-      const past = { undone: { a: 1 }, kept: [] }
+      const past = { undone: { a: 1 }, kept: {} }
       expect(await sagas.past('i')).toEqual(past)
       await expect(sagas.add(late)).rejects.toBeInstanceOf(SagaInUseError)
       await sagas.add(sagaOf('2', { past }, 'i'))
       await sagas.change('2', (entry) => ({
         ...entry,
         state: 'done',
-        writes: [write('a', 'kept'), write('b', 'undone')],
+        writes: [{ ...write('a', 'kept'), fingerprint: 'print' }, write('b', 'undone')],
       }))
-      expect(await sagas.past('i')).toEqual({ undone: { a: 1, b: 1 }, kept: ['a'] })
+      expect(await sagas.past('i')).toEqual({ undone: { a: 1, b: 1 }, kept: { a: 'print' } })
     })
 
     test('refuses what it has no room for', async () => {

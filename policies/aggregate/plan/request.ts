@@ -18,7 +18,7 @@ export interface PartRequest {
 }
 
 /** Longest path a call may have; replies of other parts can stand in it. */
-const MAX_PATH_LENGTH = 16_384
+export const MAX_PATH_LENGTH = 16_384
 /** Longest body, in characters. */
 const MAX_BODY_LENGTH = 1_048_576
 

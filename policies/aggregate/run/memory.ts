@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
-import { principal } from '../../../gateway/core/keys.ts'
 import type { Part } from '../plan/part.ts'
 import type { PartRequest } from '../plan/request.ts'
 import type { Reply } from '../reply/read.ts'
+import { callerOf } from './caller.ts'
 
 /** A remembered reply and how old it is, in milliseconds. */
 export interface Remembered {
@@ -68,10 +68,4 @@ export function memoryKey(part: Part, request: PartRequest, exchange: Exchange):
   const told = new Headers()
   exchange.outgoing.applyTo(told)
   return JSON.stringify([part.name, caller, request.method, request.path, request.fields, request.body, [...told]])
-}
-
-function callerOf(exchange: Exchange): string | undefined {
-  const known = exchange.get(principal)
-  if (known) return `${known.via} ${known.id}`
-  return exchange.client.ip === undefined ? undefined : `at ${exchange.client.ip}`
 }

@@ -3,6 +3,7 @@ import { digest } from '../../../gateway/core/digest.ts'
 import { ClientGone, GatewayError } from '../../../gateway/core/errors.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
 import type { Journal, Saga } from '../../../gateway/core/journal.ts'
+import { callerOf } from '../run/caller.ts'
 import type { Composition } from '../run/compose.ts'
 
 export interface SagaParts {
@@ -25,17 +26,19 @@ const RESERVE_MS = 50
 /** Composes within a saga: completes it before the answer goes out, and undoes it whenever there is none. */
 export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { compose, answer }: Writing) {
   async function begin(exchange: Exchange): Promise<Saga> {
-    const { route, request, path, search, trace, scope } = exchange
+    const { route, request, path, trace, scope } = exchange
     const key = scope.header('idempotency-key')
     const caller = scope.clientId
     return journal.begin({
       route,
       method: request.method,
-      path: path + search,
+      path,
       traceparent: trace.traceparent,
       withinMs,
       ...(caller === undefined ? {} : { caller }),
-      ...(key === undefined ? {} : { idempotencyKey: key, identity: await digest([mount, caller ?? null, key]) }),
+      ...(key === undefined
+        ? {}
+        : { idempotencyKey: key, identity: await digest([mount, callerOf(exchange) ?? null, key]) }),
     })
   }
 

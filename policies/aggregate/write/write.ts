@@ -10,10 +10,11 @@ import type { PartRequest } from '../plan/request.ts'
 import { isWrite } from './is-write.ts'
 import { createFieldKeeping } from './kept-fields.ts'
 import type { WrittenCompensation } from './options.ts'
+import { createRehearsal } from './rehearsal.ts'
 
 /** How a part writes, compiled. */
 export interface Write {
-  /** What is noted before the call. Throws `PartFailure` when that is too much to keep. */
+  /** What is noted before the call. Throws `PartFailure` when it could not be undone, or that is too much to keep. */
   draft(request: PartRequest, noting: Noting): WriteDraft
   /** What its compensation reads of its reply. */
   ofReply(scope: Scope): Readonly<Record<string, unknown>>
@@ -66,12 +67,13 @@ function compileCompensation(name: string, part: PartOptions, written: WrittenCo
     whenUnknown: written['when-unknown'],
     maxBody: part['max-bytes'],
   }
+  const rehearse = createRehearsal(written, fixed.ofReply)
   return {
     ofReply,
-    draft: ({ scope, keys }: Noting, fields: Compensation['fields']): Compensation => ({
-      ...fixed,
-      fields,
-      values: recordValues(known, extendScope(scope, { write: { key: keys.write } })),
-    }),
+    draft({ scope, keys }: Noting, fields: Compensation['fields']): Compensation {
+      const values = recordValues(known, extendScope(scope, { write: { key: keys.write } }))
+      rehearse(values)
+      return { ...fixed, fields, values }
+    },
   }
 }
