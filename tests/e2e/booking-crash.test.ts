@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WHOLE, writeBookingConfig } from '../support/booking-config.ts'
+import { type BookingGateway, bookTrip, countSagas, startBookingGateway } from '../support/booking-gateway.ts'
 import { startBookingServices } from '../support/booking-service.ts'
 import { until } from '../support/real-time.ts'
 import { seededRandom } from '../support/seeded-random.ts'
@@ -17,48 +18,19 @@ const random = seededRandom(SEED)
 const services = startBookingServices({ random: seededRandom(SEED + 1) })
 
 afterAll(async () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const gateway of running) gateway.kill('SIGKILL')
   await services.stop()
   rmSync(folder, { recursive: true, force: true })
 })
 
 const config = writeBookingConfig({ folder, services })
 
-const running = new Set<{ kill(signal: 'SIGKILL'): void }>()
+const running = new Set<BookingGateway>()
 
 async function start(step: number) {
-  const child = Bun.spawn(['bun', join(import.meta.dir, '../support/booking-gateway-process.ts'), config, `${step}`], {
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
-  running.add(child)
-  let text = ''
-  const reader = child.stdout.getReader()
-  const readOn = async (isEnough: () => boolean): Promise<string> => {
-    while (!isEnough()) {
-      const { done, value } = await reader.read()
-      if (done) break
-      text += new TextDecoder().decode(value)
-    }
-    return text
-  }
-  await readOn(() => text.includes('\n'))
-  const [first = ''] = text.split('\n')
-  // Without addresses it was killed while it undid what the one before had left.
-  const urls = first.startsWith('{') ? (JSON.parse(first) as { url: string; adminUrl: string }) : undefined
-  return { child, urls, rest: readOn(() => false) }
-}
-
-/** Books a trip; undefined when nobody answers. */
-async function book(url: string, trip: string): Promise<number | undefined> {
-  try {
-    const init = { method: 'POST', headers: { 'idempotency-key': `key of ${trip}` } }
-    const response = await fetch(`${url}/trips/${trip}`, init)
-    await response.arrayBuffer()
-    return response.status
-  } catch {
-    return undefined
-  }
+  const gateway = startBookingGateway(config, step)
+  running.add(gateway)
+  return { ...gateway, at: await gateway.served }
 }
 
 test(`leaves every trip whole or undone after ${KILLS} kills (seed ${SEED})`, async () => {
@@ -69,14 +41,14 @@ test(`leaves every trip whole or undone after ${KILLS} kills (seed ${SEED})`, as
   let kills = 0
   let round = 0
   while (kills < KILLS) {
-    const { child, urls, rest } = await start(1 + Math.floor(random() * 120))
+    const gateway = await start(1 + Math.floor(random() * 120))
     const own = Array.from({ length: 9 }, (_, i) => `trip-${round}-${i}`)
     round++
     trips.push(...own)
     const again = [...unanswered]
     unanswered.clear()
     const ask = async (trip: string, i: number) => {
-      const status = urls && (await book(urls.url, trip))
+      const status = await bookTrip(gateway.at, trip)
       if (status === 200) booked.add(trip)
       else if (status === undefined && i % 2 === 0) unanswered.add(trip)
     }
@@ -84,21 +56,18 @@ test(`leaves every trip whole or undone after ${KILLS} kills (seed ${SEED})`, as
     // Three at a time, so that some are finished when it dies.
     while (due.length > 0) await Promise.all(due.splice(0, 3).map((each) => each()))
     // One that had less to do than steps to its death is killed when it is idle, which counts for nothing.
-    child.kill('SIGKILL')
-    if ((await rest).includes('dies')) kills++
+    gateway.kill('SIGKILL')
+    if (await gateway.ended) kills++
   }
   services.calm()
-  const { child, urls } = await start(0)
-  if (!urls) throw new Error('the last gateway did not start')
-  const counts = async () => {
-    const response = await fetch(`${urls.adminUrl}/_sluice/compensations`)
-    return ((await response.json()) as { counts: { open: number; undoing: number; parked: number } }).counts
-  }
+  const { at, ended, kill } = await start(0)
+  if (!at) throw new Error('the last gateway did not start')
+  const counts = () => countSagas(at)
   await until('everything undone', async () => (await counts()).open + (await counts()).undoing === 0, 60_000)
-  for (const trip of unanswered) if ((await book(urls.url, trip)) === 200) booked.add(trip)
+  for (const trip of unanswered) if ((await bookTrip(at, trip)) === 200) booked.add(trip)
   expect(await counts()).toEqual({ open: 0, undoing: 0, parked: 0 })
-  child.kill('SIGTERM')
-  await child.exited
+  kill('SIGTERM')
+  await ended
 
   for (const trip of booked) expect({ trip, standing: services.standing(trip) }).toEqual({ trip, standing: WHOLE })
   for (const trip of trips) {

@@ -1,10 +1,8 @@
-/**
- * A process with an outbox, at the command of a test: each line on stdin is a JSON list, the name of a method of the
- * outbox (or `orders`) and its arguments, and is answered by a JSON line on stdout.
- */
+/** A process with an outbox, at the command of a test: it obeys the methods of the outbox, and `orders`. */
 import type { Outbox } from '../../gateway/events/outbox.ts'
 import { openSqliteOutbox } from '../../gateway/runtimes/bun/sqlite-outbox.ts'
 import { commitOrder } from './outbox-conformance.ts'
+import { servePeer } from './peer.ts'
 
 const [path = '', capacity = '100000'] = process.argv.slice(2)
 const outbox = openSqliteOutbox({ path, capacity: Number(capacity) })
@@ -26,14 +24,7 @@ async function orders(prefix: string, subjects: readonly string[], count: number
   return stored.reduce((a, b) => a + b, 0)
 }
 
-async function obey(line: string): Promise<unknown> {
-  const [name, ...args] = JSON.parse(line)
+await servePeer((name, ...args) => {
   const method = name === 'orders' ? orders : outbox[name as keyof Outbox]
-  return await Reflect.apply(method, outbox, args)
-}
-
-process.stdout.write('"open"\n')
-for await (const line of console) {
-  const answer = await obey(line).catch((error: Error) => ({ error: error.message }))
-  process.stdout.write(`${JSON.stringify(answer ?? null)}\n`)
-}
+  return Reflect.apply(method, outbox, args)
+})
