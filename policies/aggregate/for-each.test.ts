@@ -45,6 +45,18 @@ describe('a part for each item of a list', () => {
     expect(await documentOf(await answer)).toEqual([0, 1, 2])
   })
 
+  test('asks in the order of the items when they wait for their turn', async () => {
+    const parts = { a: {}, b: {}, each: { 'for-each': '{body}', path: '/{item}' } }
+    const page = await openPage({ parts, settings: { concurrency: 3 } })
+    const response = page.fetch('/page/1', { method: 'POST', body: '[1,2,3,4]' })
+    await page.clock.advance(0)
+    for (const item of [1, 2, 3, 4]) await page.answer('each', item)
+    expect(page.urlsOf('each').map((url) => new URL(url).pathname)).toEqual(['/1', '/2', '/3', '/4'])
+    await page.answer('a', {})
+    await page.answer('b', {})
+    expect(await documentOf(await response)).toEqual([1, 2, 3, 4])
+  })
+
   test('makes equal calls once only where they change nothing', async () => {
     const page = await openList({ ...EACH, method: 'POST', safe: true, body: { sku: '{item.sku}' }, path: '/x' })
     await page.fetch()

@@ -15,7 +15,7 @@ function countingUpstream(init: ResponseInit = {}) {
   return upstream
 }
 
-/** Signs everybody in by `x-me`. */
+/** Signs everybody in by `x-me`, in the way they name by `x-via`. */
 const identify = definePolicy({
   name: 'identify',
   at: 'route',
@@ -25,7 +25,8 @@ const identify = definePolicy({
     ({ tell }) =>
     (exchange, next) => {
       const id = exchange.request.headers.get('x-me')
-      if (id !== null) exchange.set(principal, { id, claims: { sub: id, team: 't' }, via: 'test' })
+      const via = exchange.request.headers.get('x-via') ?? 'test'
+      if (id !== null) exchange.set(principal, { id, claims: { sub: id, team: 't' }, via })
       if (id !== null && tell) exchange.outgoing.set('x-user-id', id)
       return next()
     },
@@ -109,6 +110,30 @@ describe('a part that is cached', () => {
     const { ask } = await openKept({ cache: '10s', headers: { 'x-plan': '{headers.x-plan}' } }, { upstream })
     for (const ip of ['192.0.2.1', '192.0.2.2', '192.0.2.1']) await ask('/page/1', { 'x-plan': 'gold' }, ip)
     expect(upstream.calls).toBe(2)
+  })
+
+  test('tells callers of one name apart by how they have proved it', async () => {
+    const upstream = countingUpstream()
+    const { ask } = await openKept({ cache: '10s', path: '/of/{claims.sub}' }, { upstream })
+    for (const via of ['jwt', 'api-key', 'jwt']) await ask('/page/1', { 'x-me': 'alice', 'x-via': via })
+    expect(upstream.calls).toBe(2)
+  })
+
+  test('is asked each time for callers of whom nothing is known', async () => {
+    const upstream = countingUpstream()
+    const parts = { a: { cache: '10s', headers: { 'x-plan': '{headers.x-plan}' } }, b: { cache: '10s' } }
+    const page = await openPage({ parts, answers: { a: upstream.answer, b: {} } })
+    for (let i = 0; i < 2; i++) await page.fetch('/page/1', { headers: { 'x-plan': 'gold' } }, {})
+    expect(page.asked).toEqual(['a', 'b', 'a'])
+  })
+
+  test('is no other part with the same call', async () => {
+    const upstream = countingUpstream()
+    const call = { upstream: 'a', path: '/same', cache: '10s' }
+    const page = await openPage({ parts: { a: call, b: call }, answers: { a: upstream.answer } })
+    const shown = '{"a":{"call":1},"b":{"call":2}}'
+    expect(await (await page.fetch()).text()).toBe(shown)
+    expect(await (await page.fetch()).text()).toBe(shown)
   })
 
   test('is not shared when it reads a part that reads the caller', async () => {

@@ -1,5 +1,6 @@
 import { describe, test } from 'bun:test'
 import fc from 'fast-check'
+import { scenarios } from './test-drawn.ts'
 import {
   answersAsRuled,
   callsWhatIsNeeded,
@@ -7,7 +8,7 @@ import {
   stopsForNobody,
   takesTurns,
 } from './test-properties.ts'
-import { type Scenario, scenarios } from './test-scenario.ts'
+import type { Scenario } from './test-scenario.ts'
 
 /** The same scenarios in every run of the suite: a suite that fails by luck is not looked at. */
 const DRAWN = { numRuns: 60, seed: 1 }
@@ -15,6 +16,7 @@ const LIMIT_MS = 120_000
 
 const free = scenarios('free')
 const bounded = scenarios('bounded')
+const kept = scenarios('kept')
 
 function holds(arbitrary: fc.Arbitrary<Scenario>, property: (scenario: Scenario) => Promise<void>) {
   return () => fc.assert(fc.asyncProperty(arbitrary, property), DRAWN)
@@ -32,6 +34,13 @@ describe('an aggregate, whatever the order of replies and failures', () => {
   )
   test('cancels what nobody waits for, and does nothing after the answer', holds(free, leavesNothingBehind), LIMIT_MS)
   test('does so with calls that wait for their turn too', holds(bounded, leavesNothingBehind), LIMIT_MS)
+
+  test(
+    'answers with what it remembers, of the same call and for the same caller',
+    holds(kept, answersAsRuled),
+    LIMIT_MS,
+  )
+  test('makes no call of which it remembers the reply, and every other', holds(kept, callsWhatIsNeeded), LIMIT_MS)
 
   test(
     'cancels everything when the client leaves',

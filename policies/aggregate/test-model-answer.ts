@@ -1,11 +1,14 @@
-import { inputsOf, type Settled } from './test-model.ts'
+import type { Settled } from './test-model.ts'
 import type { Cut } from './test-model-call.ts'
+import { predecessorsOf, readsCaller } from './test-model-kept.ts'
 import { nameOf, type Scenario } from './test-scenario.ts'
 
 /** What the client sees of a composition, by the rules of the README. */
 export interface Answer {
   readonly composition: string
   readonly complete: '?0' | '?1'
+  /** What a whole answer says of caches; its upstreams say nothing of them. */
+  readonly cacheControl: string
   /** The document, or the failed parts of the problem. */
   readonly text: string
   /**
@@ -16,7 +19,7 @@ export interface Answer {
   readonly atMs: number
 }
 
-export function answerOf({ parts, fileOrder }: Scenario, settled: readonly Settled[], cut: Cut): Answer {
+export function answerOf({ parts, fileOrder, knowing }: Scenario, settled: readonly Settled[], cut: Cut): Answer {
   const inOrder = fileOrder.flatMap((number) => {
     const outcome = settled[number]
     return outcome ? [{ ...outcome, number, name: nameOf(number) }] : []
@@ -29,7 +32,7 @@ export function answerOf({ parts, fileOrder }: Scenario, settled: readonly Settl
   const isBroken = (number: number) => first.some((other) => other.number === number)
   // Who failed only because another required one did is not the reason.
   const deciders = first.filter(({ number }) => {
-    const failed = inputsOf(parts[number] ?? never()).filter((from) => settled[from]?.kind === 'failed')
+    const failed = predecessorsOf(parts[number] ?? never()).filter((from) => settled[from]?.kind === 'failed')
     return failed.length === 0 || !failed.every(isBroken)
   })
   const hasReply = inOrder.some(({ kind }) => kind === 'ok' || kind === 'partial')
@@ -43,6 +46,7 @@ export function answerOf({ parts, fileOrder }: Scenario, settled: readonly Settl
   return {
     composition: inOrder.map(({ name, ...outcome }) => describe(name, outcome)).join(', '),
     complete: inOrder.every(({ kind }) => kind === 'ok' || kind === 'skipped') ? '?1' : '?0',
+    cacheControl: knowing === 'addresses' && !parts.some(readsCaller) ? 'no-cache' : 'private, no-cache',
     text: reasons.length > 0 ? JSON.stringify(failed) : `{${members.join(',')}}`,
     blamed: new Map(reasons.map(({ name, failure }) => [name, failure?.answer ?? 0])),
     atMs: deciders.length > 0 ? Math.max(firstMs, 0) : Math.min(cut.atMs, Math.max(...inOrder.map(({ atMs }) => atMs))),

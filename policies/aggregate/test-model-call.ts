@@ -9,6 +9,7 @@ import {
   POOR_TEXT,
   richText,
   TIGHT_BYTES,
+  type Word,
 } from './test-scenario.ts'
 
 /** What a call asks for, and what its upstream makes of it, by the rules of the README. */
@@ -45,14 +46,19 @@ export function memberOf(shown: Shown | undefined, name: 'v' | 'items'): unknown
   return typeof body === 'object' && body !== null && name in body ? (body as Record<string, unknown>)[name] : undefined
 }
 
+/** What a call is made of: what other parts show, what the client says, and what it asks for of a list. */
+export interface Sources {
+  readonly read: (from: number) => Shown | undefined
+  readonly word: Word
+  readonly keys?: readonly (number | null)[]
+}
+
 /** Method, path, fields and body; undefined when the path lacks a value. */
-export function requestOf(
-  part: PartSpec,
-  { read, keys }: { readonly read: (from: number) => Shown | undefined; readonly keys?: readonly (number | null)[] },
-): string | undefined {
+export function requestOf(part: PartSpec, { read, word, keys }: Sources): string | undefined {
   const at = (place: string) =>
     part.reads.filter((each) => each.place === place).map(({ from }) => memberOf(read(from), 'v'))
-  const segments = ['get', ...at('path')]
+  const own = (place: string) => (part.ownRead?.place === place ? [['ro', word] as const] : [])
+  const segments = ['get', ...own('path').map(([, said]) => said), ...at('path')]
   const single = keys && part.each?.batch === undefined ? part.each?.place : undefined
   const item = keys?.[0] ?? undefined
   if (single === 'path') segments.push(item)
@@ -62,11 +68,15 @@ export function requestOf(
   const placed = (place: string) => (single === place && item !== undefined ? [['ri', item] as const] : [])
   const query = [
     ...(part.each?.batch === undefined ? [] : [`ids=${keys?.join(',')}`]),
-    ...[...given('query'), ...placed('query')].map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`),
+    ...[...given('query'), ...placed('query'), ...own('query')].map(
+      ([name, value]) => `${name}=${encodeURIComponent(String(value))}`,
+    ),
   ]
   const path = `/${segments.map((segment) => encodeURIComponent(String(segment))).join('/')}`
   const body = methodOf(part) === 'POST' ? JSON.stringify({ told: Object.fromEntries(given('body')) }) : ''
-  const fields = [...given('headers'), ...placed('headers')].map(([name, value]) => `${name}: ${value}`)
+  const fields = [...given('headers'), ...placed('headers'), ...own('headers')].map(
+    ([name, value]) => `${name}: ${value}`,
+  )
   return [methodOf(part), query.length > 0 ? `${path}?${query.join('&')}` : path, ...fields, body].join(' ')
 }
 
@@ -79,11 +89,7 @@ export interface Wanted {
 }
 
 /** One call for each item that differs, or for some keys that differ; undefined when none can be worded. */
-export function wordEach(
-  part: PartSpec,
-  items: readonly unknown[],
-  read: (from: number) => Shown | undefined,
-): Wanted[] | undefined {
+export function wordEach(part: PartSpec, items: readonly unknown[], sources: Sources): Wanted[] | undefined {
   const batch = part.each?.batch
   const known = [...items.entries()].filter(([, item]) => item !== null || !(part.each && needsItem(part.each)))
   const isSame = (a: unknown, b: unknown) => a === b && (batch !== undefined || methodOf(part) === 'GET')
@@ -99,7 +105,7 @@ export function wordEach(
   )
   const worded = chunks.map((chunk) => {
     const keys = chunk.map(({ item }) => (item === null ? null : Number(item)))
-    const asks = requestOf(part, { read, keys })
+    const asks = requestOf(part, { ...sources, keys })
     return { key: keys[0] ?? 0, asks: asks ?? '', positions: chunk.flatMap(({ positions }) => positions), keys }
   })
   return worded.some(({ asks }) => asks === '') ? undefined : worded
@@ -146,4 +152,12 @@ export function entryFor(result: Result, batch: number | undefined, item: unknow
 /** Whether the texts of a list are more together than the part allows. */
 export function areTooMuch(texts: readonly (string | undefined)[], { tight }: PartSpec): boolean {
   return new TextEncoder().encode(texts.join('')).byteLength > (tight ? TIGHT_BYTES : 3 * MAX_BYTES)
+}
+
+/** As they end; what was given up at the end of another comes after it. */
+export function inOrder<Call extends { readonly endMs: number; readonly result: Result }>(
+  calls: readonly Call[],
+): Call[] {
+  const isGivenUp = ({ result }: Call) => Number(hasFailed(result) && result.error === 'cancelled')
+  return [...calls].sort((a, b) => a.endMs - b.endMs || isGivenUp(a) - isGivenUp(b))
 }

@@ -4,6 +4,7 @@ import {
   entryFor,
   type Failure,
   hasFailed,
+  inOrder,
   memberOf,
   type Result,
   replyOf,
@@ -12,6 +13,7 @@ import {
   type Wanted,
   wordEach,
 } from './test-model-call.ts'
+import { inputsOf, keptBy, predecessorsOf } from './test-model-kept.ts'
 import {
   CACHE_MS,
   FALLBACKS,
@@ -20,6 +22,7 @@ import {
   type PartSpec,
   type Scenario,
   STALE_MS,
+  THE_WORD,
 } from './test-scenario.ts'
 
 /**
@@ -53,7 +56,7 @@ export interface Given {
   /** Which request of the scenario this is, and the time of day when it was sent. */
   readonly round: number
   readonly sentAtMs: number
-  /** Replies kept by earlier requests, by part and what was asked, with the time of day. */
+  /** Replies kept by earlier requests, by what they are kept by, with the time of day. */
   readonly memory: ReadonlyMap<string, { readonly shown: Shown; readonly keptAtMs: number }>
   /** When a call began that had to wait for its turn. Undefined where no call has to wait. */
   readonly turn: ((part: number, asks: string, nth: number) => number) | undefined
@@ -95,6 +98,8 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
   /** Parts with a call that ends at the cut, and whether what comes of a part as it begins at the cut can be told. */
   const atTheCut = new Set<number>()
   const atOnce: boolean[] = []
+  const word = scenario.visits[round]?.word ?? THE_WORD
+  const keyOf = (part: number, asks: string) => keptBy(scenario, { part, asks, round })
   for (const [number, part] of scenario.parts.entries()) settled.push(settle(part, number))
   const isOneEvent = atTheCut.size <= (cut.failure.error === 'cancelled' ? 1 : 0)
   const deciding = settled.filter(({ atMs, failure }, i) => {
@@ -112,22 +117,26 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
     const gate = typeof when === 'object' ? settled[when.from] : undefined
     const gateMs = gate?.atMs ?? 0
     const isExcluded =
-      typeof when === 'object' ? (memberOf(gate?.shown, 'v') != null) !== when.hasValue : when === 'never'
+      typeof when === 'object'
+        ? (memberOf(gate?.shown, 'v') != null) !== when.hasValue
+        : when === 'never' || (when === 'worded' && word !== THE_WORD)
     if (isExcluded) return { kind: 'skipped', atMs: gateMs }
     const inputs = inputsOf(part).flatMap((from) => settled[from] ?? [])
-    const failed = inputs.filter(({ kind }) => kind === 'failed')
+    const all = predecessorsOf(part).flatMap((from) => settled[from] ?? [])
+    const failed = all.filter(({ kind }) => kind === 'failed')
     if (failed.length > 0) {
       const atMs = Math.max(gateMs, Math.min(...failed.map((input) => input.atMs)))
       const known = failed.filter((input) => input.atMs <= atMs)
       // What was given up, was given up because of something that had failed before; what fails at the same moment may
-      // have failed after it.
+      // have failed after it. Of two that fail at this moment either may be the reason.
       const own = known.filter(({ failure }) => failure?.error !== 'cancelled')
-      if (own.length < known.length && own.length > 0 && own.every((input) => input.atMs === cut.atMs))
-        atOnce.push(false)
+      const isMixed = own.length < known.length && own.length > 0 && own.every((input) => input.atMs === cut.atMs)
+      const answers = new Set(own.map(({ failure }) => failure?.answer))
+      if (isMixed || (answers.size > 1 && own.some((input) => input.atMs === atMs))) atOnce.push(false)
       const { error, answer } = (own[0] ?? known[0])?.failure ?? INPUT
       return without(part, { error: error === 'cancelled' ? error : 'input', answer }, atMs)
     }
-    const readyMs = Math.max(gateMs, ...inputs.map(({ atMs }) => atMs))
+    const readyMs = Math.max(gateMs, ...all.map(({ atMs }) => atMs))
     if (inputs.some(({ kind }) => kind === 'skipped')) return { kind: 'skipped', atMs: readyMs }
     const asked = each ? askEach(part, number, readyMs) : askOnce(part, number, readyMs)
     if (readyMs < cut.atMs || cut.failure.error !== 'cancelled') return asked
@@ -138,7 +147,7 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
   }
 
   function askOnce(part: PartSpec, number: number, readyMs: number): Settled {
-    const asks = requestOf(part, { read })
+    const asks = requestOf(part, { read, word })
     if (asks === undefined) return without(part, INPUT, readyMs)
     const all = makeCalls(part, number, readyMs, [{ key: 0, asks, positions: [] }])
     const [{ endMs, result, stale } = never()] = all
@@ -152,7 +161,7 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
     if (!Array.isArray(items)) return without(part, INPUT, readyMs)
     if (items.length > MOST_ITEMS) return without(part, { error: 'too-many', answer: 502 }, readyMs)
 
-    const requests = wordEach(part, items, read)
+    const requests = wordEach(part, items, { read, word })
     const isAsked = (i: number) => requests?.some(({ positions }) => positions.includes(i))
     const results: (Result | undefined)[] = items.map((_, i) => (isAsked(i) ? undefined : INPUT))
     if (!hasStandIn && results.some((result) => result && hasFailed(result))) return without(part, INPUT, readyMs)
@@ -188,7 +197,7 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
   /** What comes of the calls of a part, each by itself. */
   function makeCalls(part: PartSpec, number: number, readyMs: number, wanted: readonly Wanted[]) {
     const old = (asks: string, atMs: number, maxAgeMs: number) => {
-      const found = memory.get(`${number} ${asks}`)
+      const found = memory.get(keyOf(number, asks))
       const ageMs = sentAtMs + atMs - (found?.keptAtMs ?? 0)
       return found && ageMs < maxAgeMs ? { ...found.shown, ageMs } : undefined
     }
@@ -220,22 +229,9 @@ function settleAll({ scenario, round, sentAtMs, memory, turn }: Given, cut: Cut)
     for (const { asks, startMs, endMs, fresh, result } of made) {
       if (fresh) continue
       calls.push({ part: number, asks, readyMs, startMs, overMs: Math.min(overMs, endMs) })
-      if (!hasFailed(result) && endMs <= overMs) kept.push({ key: `${number} ${asks}`, shown: result, atMs: endMs })
+      if (!hasFailed(result) && endMs <= overMs) kept.push({ key: keyOf(number, asks), shown: result, atMs: endMs })
     }
   }
-}
-
-/** As they end; what was given up at the end of another comes after it. */
-function inOrder<Call extends { readonly endMs: number; readonly result: Result }>(calls: readonly Call[]): Call[] {
-  const isGivenUp = ({ result }: Call) => Number(hasFailed(result) && result.error === 'cancelled')
-  return [...calls].sort((a, b) => a.endMs - b.endMs || isGivenUp(a) - isGivenUp(b))
-}
-
-/** Parts that a call is made of, in the order they stand in. */
-export function inputsOf({ each, reads }: PartSpec): number[] {
-  const places = ['path', 'query', 'headers', 'body'] as const
-  const inOrder = places.flatMap((place) => reads.filter((read) => read.place === place).map(({ from }) => from))
-  return [...(each ? [each.from] : []), ...inOrder]
 }
 
 /** An old reply stands in before the fallback; nothing does once nobody needs the part. */

@@ -1,7 +1,19 @@
+import { z } from 'zod'
+import { principal } from '../../gateway/core/keys.ts'
+import { definePolicy } from '../../gateway/core/policy.ts'
 import { createTestGateway } from '../../tests/support/gateway.ts'
 import { createVirtualClock, type VirtualClock } from '../../tests/support/virtual-clock.ts'
 import { JSON_TYPE } from './test-page.ts'
-import { type Fate, hitText, MAX_BYTES, nameOf, POOR_TEXT, richText, type Scenario } from './test-scenario.ts'
+import {
+  type Caller,
+  type Fate,
+  hitText,
+  MAX_BYTES,
+  nameOf,
+  POOR_TEXT,
+  richText,
+  type Scenario,
+} from './test-scenario.ts'
 import { toOptions } from './test-scenario-file.ts'
 
 /** Plays a scenario on the real gateway, in virtual time, and notes everything that can be seen from outside. */
@@ -36,6 +48,25 @@ export interface Played {
   readonly later: number
 }
 
+const ADDRESSES: Readonly<Record<Caller, string>> = { alice: '192.0.2.1', bob: '192.0.2.2' }
+
+/** Believes what callers say of themselves. */
+const byName = definePolicy({
+  name: 'by-name',
+  at: 'route',
+  options: z.strictObject({ tells: z.boolean().describe('Whether upstreams are told') }),
+  provides: [principal],
+  create:
+    ({ tells }) =>
+    (exchange, next) => {
+      const { headers } = exchange.request
+      const id = headers.get('x-me') ?? ''
+      exchange.set(principal, { id, claims: { sub: id, word: headers.get('x-word') }, via: 'test' })
+      if (tells) exchange.outgoing.set('x-user-id', id)
+      return next()
+    },
+})
+
 /** Longer than any call that ends. */
 const LONG_MS = 5_000
 
@@ -47,6 +78,7 @@ export async function play(scenario: Scenario, leaveMs?: number): Promise<Played
   let sentAtMs = 0
   const gateway = await createTestGateway({
     config: toConfig(scenario),
+    register: [byName],
     services: { clock },
     upstream: async (request) => {
       const asked = await describe(request)
@@ -67,14 +99,17 @@ export async function play(scenario: Scenario, leaveMs?: number): Promise<Played
   })
 
   const played: Played[] = []
-  for (const pauseMs of scenario.pausesMs) {
-    await clock.advance(pauseMs)
-    const isLast = played.length === scenario.pausesMs.length - 1
+  for (const visit of scenario.visits) {
+    await clock.advance(visit.pauseMs)
+    const isLast = played.length === scenario.visits.length - 1
     calls = []
     sentAtMs = clock.monotonic()
     let answeredMs = Number.NaN
     const client = new AbortController()
-    const answer = gateway.fetch('/page/1', {}, { ip: '192.0.2.1', gone: client.signal }).then((response) => {
+    const { caller, word } = visit
+    const headers = { 'x-me': caller, 'x-word': word, cookie: `word=${word}` }
+    const connection = { ip: ADDRESSES[caller], gone: client.signal }
+    const answer = gateway.fetch(`/page/1?word=${word}`, { headers }, connection).then((response) => {
       answeredMs = clock.monotonic() - sentAtMs
       return response
     })
@@ -100,12 +135,15 @@ export async function play(scenario: Scenario, leaveMs?: number): Promise<Played
 }
 
 function toConfig(scenario: Scenario): string {
+  const { knowing } = scenario
+  const naming = knowing === 'addresses' ? [] : [{ 'by-name': { tells: knowing === 'names and tells' } }]
+  const policies = [...naming, { aggregate: toOptions(scenario) }]
   return JSON.stringify({
     version: 1,
     upstreams: Object.fromEntries(
       scenario.parts.map((_, part) => [nameOf(part), { url: `http://${nameOf(part)}.test` }]),
     ),
-    routes: { page: { path: '/page/:id', timeout: '10s', policies: [{ aggregate: toOptions(scenario) }] } },
+    routes: { page: { path: '/page/:id', timeout: '10s', policies } },
   })
 }
 
@@ -113,7 +151,9 @@ async function describe(
   request: Request,
 ): Promise<{ readonly part: number; readonly key: number; readonly asks: string }> {
   const { hostname, pathname, search, searchParams } = new URL(request.url)
-  const own = [...request.headers].filter(([name]) => /^r[\di]$/.test(name)).map(([name, value]) => `${name}: ${value}`)
+  const own = [...request.headers]
+    .filter(([name]) => /^r[\dio]$/.test(name))
+    .map(([name, value]) => `${name}: ${value}`)
   const batched = searchParams.get('ids')?.split(',')[0]
   const first = batched ?? searchParams.get('ri') ?? request.headers.get('ri') ?? pathname.split('/').at(-1)
   return {

@@ -1,7 +1,8 @@
 import { expect } from 'bun:test'
 import fc from 'fast-check'
-import { type Expected, type Given, inputsOf, type Worked, work } from './test-model.ts'
+import { type Expected, type Given, type Worked, work } from './test-model.ts'
 import { answerOf } from './test-model-answer.ts'
+import { predecessorsOf } from './test-model-kept.ts'
 import { type Call, type Played, play } from './test-play.ts'
 import { nameOf, type Scenario, UNBOUNDED } from './test-scenario.ts'
 
@@ -20,8 +21,7 @@ export async function answersAsRuled(scenario: Scenario): Promise<void> {
       const named = /^The part "(p\d)" failed: /.exec(detail)?.[1] ?? detail
       expect({ named, status }).toEqual({ named, status: expected.blamed.get(named) ?? 0 })
     }
-    // The upstreams say nothing of caches.
-    expect(seen.cacheControl).toBe(complete === '?1' && status === 200 ? 'no-cache' : 'no-store')
+    expect(seen.cacheControl).toBe(complete === '?1' && status === 200 ? expected.cacheControl : 'no-store')
     expect(seen.answeredMs).toBe(expected.atMs)
   }
 }
@@ -45,7 +45,7 @@ export async function callsWhatIsNeeded(scenario: Scenario): Promise<void> {
   }
 }
 
-/** As many calls run at once as may, never more, and the more urgent one first. */
+/** As many calls run at once as may, never more, and the more urgent one first; those of one list in its order. */
 export async function takesTurns(scenario: Scenario): Promise<void> {
   const { concurrency, parts } = scenario
   const urgency = urgencyOf(scenario)
@@ -56,6 +56,10 @@ export async function takesTurns(scenario: Scenario): Promise<void> {
     })
     const runningAt = (atMs: number, isCounted = (_: number) => true) =>
       spans.filter(({ part, startMs, endMs }) => isCounted(part) && startMs <= atMs && atMs < endMs).length
+    for (const number of parts.keys()) {
+      const starts = worked.calls.filter(({ part }) => part === number).map(({ startMs }) => startMs)
+      expect(starts).toEqual(starts.toSorted((a, b) => Number(a > b) - Number(a < b)))
+    }
     for (const { startMs, part } of spans) {
       expect(runningAt(startMs)).toBeLessThanOrEqual(concurrency)
       const atOnce = parts[part]?.each?.atOnce ?? concurrency
@@ -152,5 +156,5 @@ function urgencyOf({ parts, fileOrder }: Scenario): number[] {
 }
 
 function waitsFor(part: Scenario['parts'][number], number: number): boolean {
-  return inputsOf(part).includes(number) || (typeof part.when === 'object' && part.when.from === number)
+  return predecessorsOf(part).includes(number) || (typeof part.when === 'object' && part.when.from === number)
 }

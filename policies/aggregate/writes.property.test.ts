@@ -72,7 +72,8 @@ test('whatever fails, what stands is what the answer shows, and the rest is undo
       expect(booked).toEqual([...new Set(booked)])
       for (const outcome of Object.values(told)) expect(outcome).not.toBe('done')
     }),
-    { numRuns: 60 },
+    // The same in every run of the suite.
+    { numRuns: 60, seed: 1 },
   )
 }, 60_000)
 
