@@ -10,7 +10,7 @@ import { check, type DataMistake } from './issues.ts'
 import { ConfigError } from './mistake.ts'
 import type { Plan, RoutePlan, UpstreamPlan, VersionPlan } from './plan.ts'
 import { mountList, type PolicyNames } from './policies.ts'
-import { type ConfigFile, configSchema } from './schema.ts'
+import { type ConfigFile, configSchema, METHODS } from './schema.ts'
 import { type ReadableTopology, readableTopology, topologyMistakes, toTopologyWish } from './topology.ts'
 
 export interface LoadOptions {
@@ -89,6 +89,7 @@ function mountRoutes({ routes, upstreams }: RawSections, names: PolicyNames, eve
       owner: name,
       upstreams: known,
       params,
+      methods: Array.isArray(raw.methods) ? raw.methods.map(String) : METHODS,
       ...(typeof upstream === 'string' ? { upstream } : {}),
       eventSchema,
     }

@@ -15,6 +15,8 @@ export interface Site {
   readonly owner: string
   /** Parameters of the route's path; undefined on an upstream. */
   readonly params?: readonly string[]
+  /** Methods its route answers; undefined on an upstream. */
+  readonly methods?: readonly string[]
   /** Versions of the upstream it is mounted on; undefined on a route. */
   readonly versions?: readonly string[]
   /** Every upstream of the file. */

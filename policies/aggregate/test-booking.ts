@@ -99,7 +99,8 @@ export interface BookingOptions extends Omit<SagaGatewayOptions, 'config' | 'ups
 }
 
 /** A gateway with one route, `POST /trips/:id`, that books what `parts` say; each upstream has a part's name. */
-export function openBooking({ parts = BOOKING, settings, upstreamPolicies = [], ...given }: BookingOptions) {
+export function openBooking(options: BookingOptions) {
+  const { parts = BOOKING, settings, methods = ['POST'], upstreamPolicies = [], ...given } = options
   const named = Object.values(parts).map((part) => ('upstream' in part ? String(part.upstream) : ''))
   const upstreams = [...new Set(named)].map((name) => [
     name,
@@ -110,7 +111,7 @@ export function openBooking({ parts = BOOKING, settings, upstreamPolicies = [], 
     config: JSON.stringify({
       version: 1,
       upstreams: Object.fromEntries(upstreams),
-      routes: { trips: { path: '/trips/:id', methods: ['POST'], policies: [{ aggregate: { parts, ...settings } }] } },
+      routes: { trips: { path: '/trips/:id', methods, policies: [{ aggregate: { parts, ...settings } }] } },
     }),
   })
 }

@@ -2,8 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import { ConfigError } from '../../gateway/config/mistake.ts'
 import { BOOKING, openBooking } from './test-booking.ts'
 
-async function mistakesIn(parts: Readonly<Record<string, object>>, settings: object = {}) {
-  const error = await openBooking({ parts, settings }).catch((reason: unknown) => reason)
+async function mistakesIn(
+  parts: Readonly<Record<string, object>>,
+  { methods = ['POST'], ...settings }: { readonly methods?: readonly string[] } = {},
+) {
+  const error = await openBooking({ parts, settings, methods }).catch((reason: unknown) => reason)
   if (!(error instanceof ConfigError)) return []
   return error.mistakes.map(({ path, message }) => `${path.replace(/^.*aggregate\.(?:parts\.)?/, '')}: ${message}`)
 }
@@ -16,6 +19,8 @@ describe('the configuration of writes', () => {
   test('is accepted when it is right', async () => {
     expect(await mistakesIn(BOOKING)).toEqual([])
     expect(await mistakesIn(undoneBy('none'))).toEqual([])
+    expect(await mistakesIn(undoneBy('none'), { methods: ['GET', 'POST'] })).toEqual([])
+    expect(await mistakesIn(BOOKING, { methods: ['POST', 'PUT', 'PATCH', 'DELETE'] })).toEqual([])
     expect(await mistakesIn({ a: { ...read, method: 'POST', safe: true }, b: { ...read, after: ['a'] } })).toEqual([])
   })
 
@@ -24,6 +29,12 @@ describe('the configuration of writes', () => {
       name: 'a write that does not say how it is undone',
       parts: { a: { ...read, method: 'POST' } },
       mistake: 'a.method: a POST changes something: say how it is undone in "compensate"',
+    },
+    {
+      name: 'a route by which those who only look would book',
+      parts: BOOKING,
+      settings: { methods: ['POST', 'HEAD'] },
+      mistake: 'flight.method: a HEAD of the route would do this too: name its methods without GET, HEAD, OPTIONS',
     },
     {
       name: 'a DELETE that says it is safe',

@@ -59,6 +59,7 @@ async function ask({
       routes: {
         page: {
           path: '/page/:id',
+          methods: [request.method ?? 'GET'],
           policies: [...policies, { aggregate: { parts: Object.fromEntries(written), ...aggregate } }],
         },
       },

@@ -16,6 +16,11 @@ const recipes = new Map(
 
 type Reply = object | (() => Response | Promise<Response>)
 
+interface RecipePart {
+  readonly upstream: string
+  readonly compensate?: object
+}
+
 interface Asked {
   readonly status: number
   readonly body: unknown
@@ -28,14 +33,15 @@ interface Asked {
 
 /** A route `/page/:id` with the sample of a recipe; upstreams answer by the path they are asked for. */
 async function open(title: string, replies: Record<string, Reply>) {
-  const aggregate = parse(recipes.get(title) ?? '') as { readonly parts: Record<string, { readonly upstream: string }> }
+  const aggregate = parse(recipes.get(title) ?? '') as { readonly parts: Record<string, RecipePart> }
+  const writes = Object.values(aggregate.parts).some(({ compensate }) => compensate !== undefined)
   const names = [...new Set(Object.values(aggregate.parts).map(({ upstream }) => upstream))]
   const calls: string[] = []
   const { gateway, clock, storage } = await createSagaGateway({
     config: JSON.stringify({
       version: 1,
       upstreams: Object.fromEntries(names.map((name) => [name, { url: `http://${name}.test` }])),
-      routes: { page: { path: '/page/:id', policies: [{ aggregate }] } },
+      routes: { page: { path: '/page/:id', ...(writes && { methods: ['POST'] }), policies: [{ aggregate }] } },
     }),
     upstream: async (request) => {
       const { pathname, search } = new URL(request.url)

@@ -8,7 +8,7 @@ import type { WrittenCompensation } from './options.ts'
 type Parts = AggregateOptions['parts']
 
 /** Writes that nobody could undo, or whose order nobody has said. */
-export function writeMistakes(settings: AggregateOptions, { upstreams }: Site): OptionMistake[] {
+export function writeMistakes(settings: AggregateOptions, { upstreams, methods = [] }: Site): OptionMistake[] {
   const { parts } = settings
   const before = createBefore(parts)
   const ofParts = Object.entries(parts).flatMap(([name, part]) =>
@@ -22,6 +22,7 @@ export function writeMistakes(settings: AggregateOptions, { upstreams }: Site): 
   return [
     ...ofParts,
     ...orderMistakes(parts, before),
+    ...methodMistakes(parts, methods),
     ...(unsent
       ? [{ path: ['stream'], message: 'cannot be: what was sent of a composition that writes cannot be taken back' }]
       : []),
@@ -50,6 +51,22 @@ function partMistakes(part: PartOptions): OptionMistake[] {
   }
   if (Object.hasOwn(part.headers, KEY)) mistakes.push({ path: ['headers', KEY], message: OWN_KEY })
   return mistakes
+}
+
+/** Browsers prefetch these methods, caches and crawlers ask with them, and any page can have them sent (RFC 9110 §9.2.1). */
+const SAFE: readonly string[] = ['GET', 'HEAD', 'OPTIONS']
+
+/** What has to be undone must not be done for who only looks. A write that nothing undoes may be a note of the visit. */
+function methodMistakes(parts: Parts, methods: readonly string[]): OptionMistake[] {
+  const safe = methods.find((method) => SAFE.includes(method))
+  const [name] = Object.entries(parts).find(([, part]) => isWrite(part) && isUndone(part)) ?? []
+  if (safe === undefined || name === undefined) return []
+  const message = `a ${safe} of the route would do this too: name its methods without ${SAFE.join(', ')}, as in "methods: [POST]"`
+  return [{ path: ['parts', name, 'method'], message }]
+}
+
+function isUndone({ compensate }: PartOptions): boolean {
+  return compensate !== undefined && compensate !== 'none'
 }
 
 const KEY = 'idempotency-key'
