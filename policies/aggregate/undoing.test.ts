@@ -107,6 +107,7 @@ describe('a journal that cannot be written for a while', () => {
     }
     const { gateway } = await openBooking({ upstream: services.answer, clock, storage })
     const answer = gateway.fetch(...TRIP('k'))
+    await until('the first attempt', () => services.calls.some(({ kind }) => kind === 'cancel'))
     await clock.advance(61_000)
     expect(await writesOf(await answer)).toMatchObject({ flight: 'undoing', hotel: 'undoing' })
     const cancels = services.calls.filter(({ kind }) => kind === 'cancel')
