@@ -114,7 +114,8 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     },
 
     async keysOf(part) {
-      const base = [draft.identity ?? id, draft.route, part, timesUndone(past, part)]
+      // Another journal does not know what this one may still take back, so the two must not share bookings.
+      const base = [storage.id, draft.identity ?? id, draft.route, part, timesUndone(past, part)]
       const [write, compensation] = await Promise.all([digest([...base, 'write']), digest([...base, 'compensation'])])
       return { write: write.slice(0, KEY_DIGITS), compensation: compensation.slice(0, KEY_DIGITS) }
     },

@@ -35,6 +35,8 @@ export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: Mem
   }
 
   return {
+    id: crypto.randomUUID(),
+
     async add(entry) {
       assertOpen()
       const { identity } = entry.draft

@@ -11,6 +11,8 @@ export type SagaCursor = Pick<SagaEntry, 'beganAtMs' | 'id'>
  * adds and what it claims; when it is gone, what it left `open` is `undoing`, and anybody may claim it.
  */
 export interface SagaStorage {
+  /** Tells it from every other storage, also after a restart. */
+  readonly id: string
   /**
    * Rejects with `SagaFullError` when there is no room, and with `SagaInUseError` while there is another saga of the same
    * identity, or when its past is not what is remembered.

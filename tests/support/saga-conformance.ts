@@ -50,6 +50,13 @@ export function testSagaStorage(create: CreateSagas): void {
   afterEach(() => sagas.close())
 
   describe('a storage of sagas', () => {
+    test('is told from every other by its id', async () => {
+      const other = create()
+      expect(sagas.id).not.toBe('')
+      expect(other.id).not.toBe(sagas.id)
+      await other.close()
+    })
+
     test('finds what was added, and counts it', async () => {
       await sagas.add(sagaOf('1'))
       expect(await sagas.find('1')).toEqual(sagaOf('1'))

@@ -11,7 +11,7 @@ const [path = ''] = process.argv.slice(2)
 const sagas = openSqliteSagas({ path })
 
 await servePeer((name, ...args) => {
-  if (name !== 'change') return Reflect.apply(sagas[name as keyof SagaStorage], sagas, args)
+  if (name !== 'change') return Reflect.apply(sagas[name as Exclude<keyof SagaStorage, 'id'>], sagas, args)
   const [id, changes] = args as [string, Partial<SagaEntry>]
   return sagas.change(id, (entry) => ({ ...entry, ...changes }))
 })

@@ -2,7 +2,6 @@ import type { Database } from 'bun:sqlite'
 
 /** Tells a journal from every other SQLite file: "SlJo". */
 const APPLICATION_ID = 0x536c_4a6f
-const VERSION = 1
 
 /**
  * One row a saga; `entry` is the rest of it as JSON. `owner` is the process that has it, null for one that is parked.
@@ -51,6 +50,15 @@ const SCHEMA = `
   END;
 `
 
+const IDENTITY = `
+  CREATE TABLE journal (id TEXT NOT NULL) STRICT;
+  INSERT INTO journal VALUES (lower(hex(randomblob(16))));
+`
+
+/** What each version has added, the first first. */
+const VERSIONS = [SCHEMA, IDENTITY]
+const VERSION = VERSIONS.length
+
 /** Brings a database to the present schema, in one transaction, so that several processes may start at once. */
 export function migrateSagas(database: Database): void {
   database.run('PRAGMA journal_mode = WAL')
@@ -69,8 +77,8 @@ export function migrateSagas(database: Database): void {
           `it has schema ${version}, this version knows ${VERSION}; a newer version wrote it: use that, or another file`,
         )
       }
-      if (!isEmpty) return
-      database.run(SCHEMA)
+      if (version === VERSION) return
+      for (const change of VERSIONS.slice(version)) database.run(change)
       database.run(`PRAGMA application_id = ${APPLICATION_ID}`)
       database.run(`PRAGMA user_version = ${VERSION}`)
     })

@@ -42,6 +42,7 @@ type Values = (string | number | null)[]
 /** Every statement about sagas, compiled once. */
 export function prepareSagaStatements(database: Database) {
   return {
+    identify: database.prepare<{ readonly id: string }, []>('SELECT id FROM journal'),
     leaveOpen: database.prepare<null, [reason: string]>(
       `UPDATE sagas SET state = 'undoing', reason = ?
        WHERE state = 'open' AND (owner IS NULL OR owner NOT IN (SELECT holder FROM leases))`,

@@ -26,6 +26,7 @@ describe('a journal in a file', () => {
     const second = openSqliteSagas({ path })
     expect(await second.counts()).toEqual({ open: 0, undoing: 1, parked: 1 })
     const [claimed] = await second.claim(10, 77)
+    expect(second.id).toBe(first.id)
     expect(claimed).toEqual(sagaOf('1', { state: 'undoing', reason: LEFT_OPEN, undoingSinceMs: 77 }, 'i'))
     await second.close()
   })
@@ -41,6 +42,22 @@ describe('a journal in a file', () => {
     await one.close()
     expect((await two.claim(10, 100)).map(({ id }) => id)).toEqual(['1'])
     await two.close()
+  })
+
+  test('of the first version is given an id, and keeps what it has', async () => {
+    const path = newFile()
+    const first = openSqliteSagas({ path })
+    await first.add(sagaOf('1'))
+    await first.close()
+    const file = new Database(path)
+    file.run('DROP TABLE journal')
+    file.run('PRAGMA user_version = 1')
+    file.close()
+    const second = openSqliteSagas({ path })
+    expect(second.id).toMatch(/^[0-9a-f]{32}$/)
+    expect(second.id).not.toBe(first.id)
+    expect(await second.find('1')).toMatchObject({ id: '1' })
+    await second.close()
   })
 
   test("is not opened when it is another program's, and says so", () => {

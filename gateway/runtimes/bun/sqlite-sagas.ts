@@ -38,7 +38,7 @@ export interface SqliteSagasOptions {
 export function openSqliteSagas(options: SqliteSagasOptions): SagaStorage {
   const { path, capacity = DEFAULT_SAGA_CAPACITY, clock = systemClock } = options
   const file = { path, name: 'journal', key: 'services.journal', migrate: migrateSagas, lost: LOST }
-  const { database, statements, group, leases, owner } = openSharedFile(file, (opened) => begin(opened, clock))
+  const { id, database, statements, group, leases, owner } = openSharedFile(file, (opened) => begin(opened, clock))
   const self = owner.id
   let closed = false
 
@@ -80,6 +80,8 @@ export function openSqliteSagas(options: SqliteSagasOptions): SagaStorage {
   }
 
   return {
+    id,
+
     async add(entry) {
       const json = toJson(entry)
       const { identity = null } = entry.draft
@@ -149,6 +151,7 @@ const LOST = 'bookings that are neither complete nor undone'
 
 function begin(database: Database, clock: Clock) {
   const statements = prepareSagaStatements(database)
+  const id = statements.identify.get()?.id ?? ''
   const group = createGroupCommit(database, clock)
   const leases = createLeases(database)
   const owner = startOwner({
@@ -158,5 +161,5 @@ function begin(database: Database, clock: Clock) {
     clock,
     leavePending: { run: () => statements.leaveOpen.run(LEFT_OPEN) },
   })
-  return { database, statements, group, leases, owner }
+  return { id, database, statements, group, leases, owner }
 }
