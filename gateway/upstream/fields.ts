@@ -3,7 +3,7 @@ import type { ExchangeRecord } from '../core/record.ts'
 import type { FieldList } from '../core/services.ts'
 
 /** Fields of one connection (RFC 9110 §7.6.1); they never cross the gateway. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'proxy-connection',
   'keep-alive',

@@ -166,15 +166,11 @@ describe('an aggregate over bare sockets', () => {
     expect((await ask('/same-error')).composition).toBe('a;ok, b;failed;error="conflict"')
   })
 
-  for (const [n, { name, isLenient }] of malformedReplies.entries()) {
-    test(`AGG-17: ${name} ${isLenient === undefined ? 'is no reply' : `is read: ${isLenient}`}`, async () => {
+  for (const [n, { name }] of malformedReplies.entries()) {
+    test(`AGG-17: ${name} is no reply`, async () => {
       const { status, text, composition } = await ask(`/malformed/${n}`)
-      expect(status).toBe(200)
-      if (isLenient !== undefined) expect(composition).toBe('a;ok, fine;ok')
-      else {
-        expect(text).toBe('{"fine":{"n":1}}')
-        expect(composition).toMatch(/^a;failed;error="(?:invalid-response|unreachable|timeout|status)"/)
-      }
+      expect([status, text]).toEqual([200, '{"fine":{"n":1}}'])
+      expect(composition).toMatch(/^a;failed;error="(?:invalid-response|unreachable|timeout|status)"/)
     })
   }
 

@@ -15,7 +15,6 @@ import { createKeeper } from '../../services/keeper.ts'
 import { createPrometheusMetrics } from '../../services/telemetry/prometheus-metrics.ts'
 import { processEnvironment, readText, recordFiles } from './environment.ts'
 import { type EventDelivery, startDelivery } from './event-delivery.ts'
-import { fetchTransport } from './fetch-transport.ts'
 import { listen } from './listener.ts'
 import { watchConfig } from './reload.ts'
 import { EVENTS_NEED_RESTART, JOURNAL_NEEDS_RESTART, noEvents, noJournal } from './restart-needed.ts'
@@ -23,6 +22,7 @@ import { idleOf, restartNeeds } from './restart-needs.ts'
 import { connectStore } from './store-connection.ts'
 import { systemClock } from './system-clock.ts'
 import { openUndoing } from './undoing.ts'
+import { upstreamTransport } from './upstream-transport.ts'
 
 export interface StartOptions {
   /** Path of the configuration file. */
@@ -84,7 +84,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       events: delivery?.events ?? noEvents,
       journal: undoing?.journal ?? noJournal,
     }
-    const compile = (from: Plan) => createGateway(from, { services, transport: fetchTransport })
+    const compile = (from: Plan) => createGateway(from, { services, transport: upstreamTransport })
     let current = plan
     let gateway = compile(plan)
     delivery?.startSettling({

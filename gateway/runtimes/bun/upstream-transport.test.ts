@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { rawUpstream } from '../../../tests/support/raw-upstream.ts'
-import { fetchTransport } from './fetch-transport.ts'
+import { upstreamTransport } from './upstream-transport.ts'
 
 const send = (url: string, method: string) =>
-  fetchTransport.send({ url, method, headers: new Headers(), body: null, signal: AbortSignal.timeout(10_000) })
+  upstreamTransport.send({ url, method, headers: new Headers(), body: null, signal: AbortSignal.timeout(10_000) })
 
 const failureOf = (work: Promise<unknown>) =>
   work.then(
@@ -25,7 +25,7 @@ test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 
     await upstream.close()
     expect(upstream.requests).toHaveLength(2)
     expect(error).toBeInstanceOf(Error)
-    expect(fetchTransport.explain(error, method).isUnsent).toBe(false)
+    expect(upstreamTransport.explain(error, method).isUnsent).toBe(false)
   },
 )
 
@@ -33,5 +33,5 @@ test.each(['POST', 'PUT', 'PATCH', 'DELETE'])('%s to a port where nobody listens
   const upstream = await rawUpstream([])
   await upstream.close()
   const error = await failureOf(send(upstream.url, method))
-  expect(fetchTransport.explain(error, method)).toMatchObject({ kind: 'unreachable', isUnsent: true })
+  expect(upstreamTransport.explain(error, method)).toMatchObject({ kind: 'unreachable', isUnsent: true })
 })

@@ -1,0 +1,164 @@
+import type { OutgoingRequest } from '../../../upstream/transport.ts'
+import type { ReplyHead } from './reply-head.ts'
+import type { ReplySink } from './reply-reader.ts'
+
+/** What of a reply may wait for its reader before the upstream is made to wait. */
+const MAX_WAITING_BYTES = 65_536
+
+/** Methods that ask for nothing to be done, so that asking again does no harm (RFC 9110 §9.2.1). */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** The connection a call is on. */
+export interface Line {
+  pause(): void
+  resume(): void
+  /** Closes it at once; nothing more of the call is sent or read. */
+  drop(): void
+}
+
+/** Where a call is answered. */
+export interface Answered {
+  resolve(reply: Response): void
+  reject(error: unknown): void
+}
+
+/** One request on its way: it becomes a `Response` as soon as the head is there, or fails. */
+export class UpstreamCall implements ReplySink {
+  readonly request: OutgoingRequest
+  readonly target: string
+  readonly #answered: Answered
+  #line: Line | undefined
+  #head: ReplyHead | undefined
+  #data: Uint8Array[] = []
+  #stream: ReadableStreamDefaultController<Uint8Array> | undefined
+  #isAnswered = false
+  #isOver = false
+  /** Ends the upload, which may wait for the client. */
+  #stopUpload: ((reason: unknown) => void) | undefined
+  #isRepeated = false
+  #wasSent = false
+
+  constructor(request: OutgoingRequest, target: string, answered: Answered) {
+    this.request = request
+    this.target = target
+    this.#answered = answered
+    request.signal.addEventListener('abort', this)
+  }
+
+  /** Nothing more is expected of it: the reply is whole, or the call has failed or was given up. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Whoever sent it has the reply, though perhaps not its whole body. */
+  get isAnswered(): boolean {
+    return this.#isAnswered
+  }
+
+  /** The signal aborted. */
+  handleEvent(): void {
+    this.giveUp(this.request.signal.reason)
+  }
+
+  /** It has gone out once: the upstream may have acted on it. */
+  get wasSent(): boolean {
+    return this.#wasSent
+  }
+
+  /** It goes out on this connection. */
+  putOn(line: Line, stopUpload?: (reason: unknown) => void): void {
+    this.#wasSent = true
+    this.#line = line
+    this.#stopUpload = stopUpload
+  }
+
+  head(head: ReplyHead): void {
+    this.#head = head
+  }
+
+  body(data: Uint8Array): void {
+    const stream = this.#stream
+    if (!stream) {
+      this.#data.push(data)
+      return
+    }
+    stream.enqueue(data)
+    if ((stream.desiredSize ?? 0) <= 0) this.#line?.pause()
+  }
+
+  end(): void {
+    if (this.#isOver) return
+    this.#finish()
+    this.#stream?.close()
+  }
+
+  /**
+   * Answers with what has come; call it when everything that came at once is read. A reply that is whole by then, as most
+   * are, needs no stream.
+   */
+  answer(): void {
+    const head = this.#head
+    if (this.#isAnswered || !head || (this.#isOver && !this.#isWhole)) return
+    this.#isAnswered = true
+    const { status, reason: statusText, headers } = head
+    const body = head.framing === 0 ? null : this.#isWhole ? joined(this.#data) : this.#openStream()
+    this.#answered.resolve(new Response(body, { status, statusText, headers }))
+  }
+
+  /** There is no reply, or no more of it. */
+  fail(error: unknown): void {
+    if (this.#isOver) return
+    this.#finish()
+    if (!this.#isAnswered) this.#answered.reject(error)
+    else this.#stream?.error(error)
+  }
+
+  /** Takes the one chance to be sent again: a kept connection may have been closed just when the request went out. */
+  mayRepeat(): boolean {
+    const { method, body } = this.request
+    if (this.#isOver || this.#isRepeated || body !== null || !SAFE.has(method)) return false
+    this.#isRepeated = true
+    return true
+  }
+
+  /** Nobody wants the reply any more. */
+  giveUp(reason: unknown): void {
+    const line = this.#line
+    this.fail(reason)
+    line?.drop()
+  }
+
+  get #isWhole(): boolean {
+    return this.#isOver && this.#head !== undefined
+  }
+
+  #finish(): void {
+    this.#isOver = true
+    this.#line = undefined
+    this.request.signal.removeEventListener('abort', this)
+    this.#stopUpload?.(ENDED)
+  }
+
+  #openStream(): ReadableStream<Uint8Array> {
+    const waiting = this.#data
+    this.#data = []
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#stream = controller
+          for (const data of waiting) this.body(data)
+        },
+        pull: () => this.#line?.resume(),
+        cancel: (reason) => this.giveUp(reason),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: MAX_WAITING_BYTES }),
+    )
+  }
+}
+
+const ENDED = new Error('The upstream has answered')
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const [only] = parts
+  return (parts.length === 1 && only ? only : Buffer.concat(parts)) as Uint8Array<ArrayBuffer>
+}

@@ -1,0 +1,197 @@
+import type { Line, UpstreamCall } from './call.ts'
+import { ConnectionFailure } from './connection-failure.ts'
+import { MalformedReply } from './malformed-reply.ts'
+import type { ReplyHead } from './reply-head.ts'
+import { ReplyReader, type ReplySink } from './reply-reader.ts'
+import { bodyLength, writeHead } from './request-head.ts'
+import { upload } from './upload.ts'
+
+/** What a connection needs of its pool. */
+export interface Keeper {
+  /** The `Host` of requests that name none. */
+  readonly host: string
+  /** The connection is free for the next call. */
+  keep(connection: UpstreamConnection, keptForMs: number | undefined): void
+  /** It is closed. */
+  forget(connection: UpstreamConnection): void
+  /** Sends a call on a new connection. */
+  repeat(call: UpstreamCall): void
+}
+
+/** Everything that is written is put together here first; a head and a small body leave in one piece. */
+const SCRATCH = Buffer.alloc(65_536)
+
+/** One connection to an upstream. It carries one call at a time: nothing is pipelined. */
+export class UpstreamConnection implements Line, ReplySink {
+  readonly #keeper: Keeper
+  #socket: Bun.Socket<UpstreamConnection> | undefined
+  #call: UpstreamCall | undefined
+  #reader: ReplyReader | undefined
+  #head: ReplyHead | undefined
+  #isUploaded = true
+  /** Calls it has carried before this one. */
+  #served = 0
+  #unsent: Uint8Array | undefined
+  #drained: (() => void) | undefined
+  #isPaused = false
+  #isClosed = false
+
+  constructor(keeper: Keeper) {
+    this.#keeper = keeper
+  }
+
+  /** The socket is connected. */
+  opened(socket: Bun.Socket<UpstreamConnection>): void {
+    this.#socket = socket
+    socket.setNoDelay(true)
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Sends a call. */
+  carry(call: UpstreamCall): void {
+    const { method, headers, body } = call.request
+    this.#call = call
+    this.#head = undefined
+    this.#reader = new ReplyReader(method, this)
+    const length = bodyLength(body, headers)
+    const head = writeHead(method, call.target, this.#keeper.host, headers, length)
+    if (body instanceof ReadableStream) {
+      this.#isUploaded = false
+      this.#sendHead(head, undefined)
+      call.putOn(this, upload(body, length, this, call))
+      return
+    }
+    call.putOn(this)
+    this.#sendHead(head, body ?? undefined)
+  }
+
+  /** Writes the next piece of an upload; false when `drained` is to be waited for first. */
+  send(bytes: Uint8Array): boolean {
+    if (this.#isClosed) return true
+    const written = Math.max(this.#socket?.write(bytes) ?? 0, 0)
+    if (written === bytes.length) return true
+    this.#unsent = bytes.slice(written)
+    return false
+  }
+
+  /** Resolves when everything that was sent has left, or never will. */
+  drained(): Promise<void> {
+    if (!this.#unsent) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#drained = resolve
+    })
+  }
+
+  /** The whole body has been handed over. */
+  uploaded(): void {
+    this.#isUploaded = true
+  }
+
+  head(head: ReplyHead): void {
+    this.#head = head
+    this.#call?.head(head)
+  }
+
+  body(data: Uint8Array): void {
+    this.#call?.body(data)
+  }
+
+  end(): void {
+    this.#call?.end()
+  }
+
+  /** Bytes have come. */
+  data(bytes: Buffer): void {
+    const call = this.#call
+    // Nobody has asked for anything: the answer of the next call must not begin with it.
+    if (!call || !this.#reader) {
+      this.drop()
+      return
+    }
+    let isMore: boolean
+    try {
+      isMore = this.#reader.push(bytes)
+    } catch (error) {
+      call.giveUp(error)
+      return
+    }
+    if (!call.isOver) {
+      // What is only begun is answered a turn later: the rest is often there by then, or the news that it never comes.
+      if (this.#head && !call.isAnswered) setImmediate(() => call.answer())
+      return
+    }
+    call.answer()
+    this.#release(isMore)
+  }
+
+  /** The socket takes more. */
+  drain(): void {
+    const rest = this.#unsent
+    this.#unsent = undefined
+    if (rest && !this.send(rest)) return
+    const drained = this.#drained
+    this.#drained = undefined
+    drained?.()
+  }
+
+  /** The socket is closed by either side. */
+  closed(error?: Error): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#keeper.forget(this)
+    this.#unsent = undefined
+    this.#drained?.()
+    const call = this.#call
+    const reader = this.#reader
+    this.#call = undefined
+    if (!call || call.isOver || !reader) return
+    if (reader.close()) {
+      call.answer()
+      return
+    }
+    if (this.#served > 0 && !reader.hasBegun && call.mayRepeat()) this.#keeper.repeat(call)
+    else if (this.#head) call.fail(new MalformedReply('the reply broke off'))
+    else call.fail(ConnectionFailure.from(error, 'closed before a reply'))
+  }
+
+  pause(): void {
+    if (this.#isPaused || this.#isClosed) return
+    this.#isPaused = true
+    this.#socket?.pause()
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#isClosed) return
+    this.#isPaused = false
+    this.#socket?.resume()
+  }
+
+  drop(): void {
+    this.#call = undefined
+    this.#socket?.terminate()
+  }
+
+  #release(isMore: boolean): void {
+    const head = this.#head
+    this.#call = undefined
+    this.#reader = undefined
+    this.#served++
+    this.resume()
+    if (isMore || !head?.isKept || !this.#isUploaded || this.#unsent) this.#socket?.terminate()
+    else this.#keeper.keep(this, head.keptForMs)
+  }
+
+  #sendHead(head: string, body: Uint8Array | undefined): void {
+    const bodyBytes = body?.byteLength ?? 0
+    if (head.length + bodyBytes <= SCRATCH.length) {
+      SCRATCH.write(head, 'latin1')
+      if (body) SCRATCH.set(body, head.length)
+      this.send(SCRATCH.subarray(0, head.length + bodyBytes))
+      return
+    }
+    this.send(Buffer.concat([Buffer.from(head, 'latin1'), body ?? Buffer.alloc(0)]))
+  }
+}

@@ -1,0 +1,108 @@
+import { dropConnectionFields, HOP_BY_HOP } from '../../../upstream/fields.ts'
+import { MalformedReply } from './malformed-reply.ts'
+
+/** How the end of a body is found (RFC 9112 §6.3): there is none, it is so long, it is in chunks, the connection closes. */
+export type Framing = number | 'chunked' | 'until-close'
+
+/** The head of a reply, read and checked. */
+export interface ReplyHead {
+  readonly status: number
+  readonly reason: string
+  /** Without the fields of the connection. */
+  readonly headers: Headers
+  readonly framing: Framing
+  /** Whether the upstream keeps the connection. */
+  readonly isKept: boolean
+  /** How long it says it keeps the connection when nothing is asked of it, in milliseconds. */
+  readonly keptForMs: number | undefined
+}
+
+const MAX_FIELDS = 256
+
+const STATUS_LINE = /^HTTP\/1\.([01]) ([0-9]{3})(?: ([\t\x20-\x7e\x80-\xff]*))?\r\n/
+const FIELD_LINE = /([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)\r\n/y
+const LENGTH = /^[0-9]{1,15}$/
+
+/** Statuses that never have a body (RFC 9112 §6.3), whatever their fields say. */
+const hasNoBody = (status: number) => status < 200 || status === 204 || status === 304
+
+/**
+ * Reads a head, from the status line to the empty line, one byte a character. It is strict where leniency would let two
+ * readers see two replies: no folded or unfinished lines, no bare CR or LF, no space before a colon, one length at most,
+ * no length beside a transfer coding, no coding but `chunked`, and none in HTTP/1.0 (RFC 9112 §§4, 5, 6).
+ */
+export function readHead(text: string, method: string): ReplyHead {
+  const start = STATUS_LINE.exec(text)
+  if (!start) throw new MalformedReply('no status line')
+  const isHttp10 = start[1] === '0'
+  const status = Number(start[2])
+  const headers = new Headers()
+  let length: string | undefined
+  let coding: string | undefined
+  let connection: string | undefined
+  let keepAlive: string | undefined
+  let count = 0
+  let at = start[0].length
+  const end = text.length - 2
+  while (at < end) {
+    FIELD_LINE.lastIndex = at
+    const field = FIELD_LINE.exec(text)
+    if (!field) throw new MalformedReply('a field line that is none')
+    at = FIELD_LINE.lastIndex
+    if (++count > MAX_FIELDS) throw new MalformedReply(`more than ${MAX_FIELDS} fields`)
+    const [, name = '', value = ''] = field
+    // By its length first: to lower every name would cost more than all the rest of it.
+    const lower = OWN_LENGTHS.has(name.length) ? name.toLowerCase() : ''
+    if (lower === 'content-length') {
+      if (length !== undefined) throw new MalformedReply('two lengths')
+      length = value.trimEnd()
+    } else if (lower === 'transfer-encoding') coding = join(coding, value.trimEnd())
+    else if (lower === 'connection') connection = join(connection, value)
+    else if (lower === 'keep-alive') keepAlive = value
+    if (lower === 'content-length' || !HOP_BY_HOP.has(lower)) headers.append(name, value)
+  }
+  const framing = frame({ length, coding, isHttp10, isBodiless: method === 'HEAD' || hasNoBody(status) })
+  const options = connection?.toLowerCase()
+  if (options !== undefined && options !== 'keep-alive' && options !== 'close') {
+    headers.set('connection', options)
+    dropConnectionFields(headers)
+  }
+  const isKept = framing !== 'until-close' && (isHttp10 ? names(options, 'keep-alive') : !names(options, 'close'))
+  return { status, reason: start[3] ?? '', headers, framing, isKept, keptForMs: timeoutOf(keepAlive) }
+}
+
+/** How long the names are that say something about the connection or the body. */
+const OWN_LENGTHS: ReadonlySet<number> = new Set(['content-length', ...HOP_BY_HOP].map(({ length }) => length))
+
+function join(list: string | undefined, value: string): string {
+  return list === undefined ? value : `${list}, ${value}`
+}
+
+interface Framed {
+  readonly length: string | undefined
+  readonly coding: string | undefined
+  readonly isHttp10: boolean
+  readonly isBodiless: boolean
+}
+
+function frame({ length, coding, isHttp10, isBodiless }: Framed): Framing {
+  if (length !== undefined && !LENGTH.test(length)) throw new MalformedReply('a length that is no number')
+  if (coding !== undefined) {
+    if (length !== undefined) throw new MalformedReply('both Content-Length and Transfer-Encoding')
+    if (isHttp10) throw new MalformedReply('Transfer-Encoding in HTTP/1.0')
+    if (coding.toLowerCase() !== 'chunked') throw new MalformedReply('unknown Transfer-Encoding')
+  }
+  if (isBodiless) return 0
+  if (coding !== undefined) return 'chunked'
+  return length === undefined ? 'until-close' : Number(length)
+}
+
+function names(connection: string | undefined, option: string): boolean {
+  return connection?.split(',').some((name) => name.trim() === option) ?? false
+}
+
+/** `Keep-Alive: timeout=5` (RFC 2068 §19.7.1, sent by many servers). */
+function timeoutOf(keepAlive: string | undefined): number | undefined {
+  const seconds = /(?:^|[,\s])timeout=([0-9]{1,9})/i.exec(keepAlive ?? '')?.[1]
+  return seconds === undefined ? undefined : Number(seconds) * 1_000
+}
