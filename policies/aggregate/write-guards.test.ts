@@ -39,6 +39,28 @@ describe('a key', () => {
     expect(new Set(services.calls.map(({ key }) => key)).size).toBe(6)
   })
 
+  test.each([
+    { name: 'empty', key: '' },
+    { name: 'two of them', key: 'a, b' },
+    { name: 'longer than anybody needs', key: 'k'.repeat(256) },
+  ])('that is none is refused before anything is written: $name', async ({ key }) => {
+    const services = createBookingServices()
+    const { gateway } = await openBooking({ upstream: services.answer })
+    const response = await gateway.fetch(...TRIP(key))
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { detail: expect.stringContaining('1 to 255 printable ASCII characters') },
+    ])
+    expect(services.calls).toEqual([])
+  })
+
+  test('is the same in quotes and without', async () => {
+    const services = createBookingServices()
+    const { gateway } = await openBooking({ upstream: services.answer })
+    for (const key of ['k', '"k"']) expect((await gateway.fetch(...TRIP(key))).status).toBe(200)
+    expect(services.standing).toEqual(['flight', 'hotel', 'payment'])
+  })
+
   test('works for parts whose names mean something to JavaScript', async () => {
     const services = createBookingServices((service, _, nth) => (service === 'hotel' && nth === 1 ? 'refuse' : 'ok'))
     const cancel = { method: 'DELETE', path: '/bookings/{parts.toString.body.id}' }

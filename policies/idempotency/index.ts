@@ -1,5 +1,6 @@
 import { GatewayError } from '../../gateway/core/errors.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
+import { IDEMPOTENCY_KEY_RULE, parseIdempotencyKey } from '../../gateway/core/idempotency-key.ts'
 import { principal } from '../../gateway/core/keys.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import type { Reference } from '../../gateway/core/reference.ts'
@@ -8,7 +9,6 @@ import { createAnswers, type Lease } from './answers.ts'
 import { detachFromClient } from './detach.ts'
 import { fingerprintOf, type Place, placeOf } from './digest.ts'
 import type { Entry, UnkeptReason } from './entry.ts'
-import { parseIdempotencyKey } from './idempotency-key.ts'
 import { replay, toAnswered } from './kept-response.ts'
 import { options } from './options.ts'
 import { type ReadBody, readUpTo } from './read-up-to.ts'
@@ -65,8 +65,7 @@ export default definePolicy({
       }
       const key = parseIdempotencyKey(field)
       if (key !== undefined) return key
-      const detail = `${header} must be one string of 1 to 255 printable ASCII characters, in quotes or without`
-      throw new GatewayError('invalid-request', { detail })
+      throw new GatewayError('invalid-request', { detail: `${header} ${IDEMPOTENCY_KEY_RULE}` })
     }
 
     /** Undefined when the store failed and the request may pass unprotected. */

@@ -2,6 +2,7 @@ import type { Clock } from '../../../gateway/core/clock.ts'
 import { digest } from '../../../gateway/core/digest.ts'
 import { ClientGone, GatewayError } from '../../../gateway/core/errors.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
+import { IDEMPOTENCY_KEY_RULE, parseIdempotencyKey } from '../../../gateway/core/idempotency-key.ts'
 import type { Journal, Saga } from '../../../gateway/core/journal.ts'
 import { callerOf } from '../run/caller.ts'
 import type { Composition } from '../run/compose.ts'
@@ -27,7 +28,7 @@ const RESERVE_MS = 50
 export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { compose, answer }: Writing) {
   async function begin(exchange: Exchange): Promise<Saga> {
     const { route, request, path, trace, scope } = exchange
-    const key = scope.header('idempotency-key')
+    const key = keyOf(exchange)
     const caller = scope.clientId
     return journal.begin({
       route,
@@ -66,6 +67,15 @@ export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { co
     exchange.waitUntil(work.catch(() => {}))
     return work
   }
+}
+
+/** Undefined when the client has sent none. Throws `GatewayError` for what is no key. */
+function keyOf({ scope }: Exchange): string | undefined {
+  const field = scope.header('idempotency-key')
+  if (field === undefined) return undefined
+  const key = parseIdempotencyKey(field)
+  if (key !== undefined) return key
+  throw new GatewayError('invalid-request', { detail: `idempotency-key ${IDEMPOTENCY_KEY_RULE}` })
 }
 
 function reasonOf(error: unknown): string {

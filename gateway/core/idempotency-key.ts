@@ -1,3 +1,6 @@
+/** What a key must be, for whoever has sent another. */
+export const IDEMPOTENCY_KEY_RULE = 'must be one string of 1 to 255 printable ASCII characters, in quotes or without'
+
 /** Longest key, in characters. */
 const MAX_LENGTH = 255
 
