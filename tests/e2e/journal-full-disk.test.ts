@@ -56,7 +56,7 @@ describe.skipIf(!probe)(probe ? title : `${title} (LEFT OUT: no disk can be moun
   const book = async (url: string, trip: string) => {
     const response = await fetch(`${url}/trips/${trip}`, {
       method: 'POST',
-      headers: { 'idempotency-key': `key of ${trip}` },
+      headers: { 'idempotency-key': `key-of-${trip}` },
     })
     const body = (await response.json()) as Readonly<Record<string, unknown>>
     return { status: response.status, retryAfter: response.headers.get('retry-after'), body }

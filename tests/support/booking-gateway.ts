@@ -39,7 +39,7 @@ export function startBookingGateway(config: string, step = 0): BookingGateway {
 export async function bookTrip(addresses: Addresses | undefined, trip: string): Promise<number | undefined> {
   if (!addresses) return undefined
   try {
-    const init = { method: 'POST', headers: { 'idempotency-key': `key of ${trip}` } }
+    const init = { method: 'POST', headers: { 'idempotency-key': `key-of-${trip}` } }
     const response = await fetch(`${addresses.url}/trips/${trip}`, init)
     await response.arrayBuffer()
     return response.status
