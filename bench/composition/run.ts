@@ -8,6 +8,7 @@ import { CONTENDER_CORE, freePort, gatewayOn, LOAD_CORE, MANY_CALLS } from '../m
 import { median, percentile, table } from '../measure/table.ts'
 import type { Plan, Section } from '../section.ts'
 import { FAN_OUTS, writeConfig } from './pages.ts'
+import { compareWrites, describeWrites, writeErrors } from './writes.ts'
 
 const CONNECTIONS = 32
 const BODY = '{"number":1,"name":"Enamel mug","price":{"amount":1450,"currency":"EUR"},"tookMs":0}'
@@ -167,14 +168,19 @@ export const composition: Section = {
   async run(plan) {
     const costs = await compareCosts(plan)
     const overheads = await compareOverheads(costs, plan)
+    const writes = await compareWrites(plan)
     const text = `Processor time under full load (${CONNECTIONS} kept connections, parts answered at once by nginx):
 
 ${describeCosts(costs)}
 
 What a page takes beyond its slowest part, at a steady rate of half of what the gateway can take (parts of 5 to 20 ms):
 
-${describeOverheads(overheads)}`
+${describeOverheads(overheads)}
+
+Three writes in order under full load (answered at once by nginx; the journal is SQLite, every note synced):
+
+${describeWrites(writes)}`
     const failed = [...costs.flatMap((row) => row.costs), ...overheads].reduce((sum, { errors }) => sum + errors, 0)
-    return { text, isValid: failed === 0 }
+    return { text, isValid: failed + writeErrors(writes) === 0 }
   },
 }
