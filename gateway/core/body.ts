@@ -196,11 +196,13 @@ function watched(
   )
 }
 
+const STRICT_UTF8 = new TextDecoder('utf-8', { fatal: true })
+
 /** Parses UTF-8 JSON strictly: invalid UTF-8, invalid JSON and nesting beyond `MAX_JSON_DEPTH` are failures. */
 export function parseJson(bytes: Uint8Array, failure: (detail: string) => Error): unknown {
   let text: string
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    text = STRICT_UTF8.decode(bytes)
   } catch {
     throw failure('is not valid UTF-8')
   }

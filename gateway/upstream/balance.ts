@@ -96,15 +96,17 @@ function at(targets: readonly Target[], index: number): Target {
   return target
 }
 
-/** Notes that a call has begun; the returned function notes that it has ended. */
-export function occupy(target: Target, clock: Clock): () => void {
-  const startedAt = clock.now()
+/** Notes that a call has begun, and says when. */
+export function occupy(target: Target, clock: Clock): number {
   target.inFlight++
-  return () => {
-    const now = clock.now()
-    const weight = Math.exp(-(now - target.lastAtMs) / DECAY_MS)
-    target.inFlight--
-    target.ewmaMs = target.lastAtMs === 0 ? now - startedAt : target.ewmaMs * weight + (now - startedAt) * (1 - weight)
-    target.lastAtMs = now
-  }
+  return clock.now()
+}
+
+/** Notes that a call has ended that began then. */
+export function vacate(target: Target, startedAt: number, clock: Clock): void {
+  const now = clock.now()
+  const weight = Math.exp(-(now - target.lastAtMs) / DECAY_MS)
+  target.inFlight--
+  target.ewmaMs = target.lastAtMs === 0 ? now - startedAt : target.ewmaMs * weight + (now - startedAt) * (1 - weight)
+  target.lastAtMs = now
 }

@@ -3,7 +3,7 @@ import { ClientGone, GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Handler } from '../core/pipeline.ts'
 import type { UpstreamServices } from '../core/services.ts'
-import { type Balancer, createBalancer, occupy, type Target } from './balance.ts'
+import { type Balancer, createBalancer, occupy, type Target, vacate } from './balance.ts'
 import { cleanReply } from './reply.ts'
 import type { Transport } from './transport.ts'
 import { openTunnel } from './websocket.ts'
@@ -27,7 +27,7 @@ export function createForwarder(
     delete call.record.failure
     delete call.record.cause
     call.record.target = target.origin
-    const release = occupy(target, clock)
+    const startedAt = occupy(target, clock)
     try {
       if (call.signal.aborted) throw call.signal.reason
       if (plan.preserveHost) call.headers.set('host', call.exchange.request.headers.get('host') ?? '')
@@ -36,7 +36,7 @@ export function createForwarder(
     } catch (error) {
       throw blame(error, call, transport)
     } finally {
-      release()
+      vacate(target, startedAt, clock)
     }
   }
 }

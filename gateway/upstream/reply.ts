@@ -1,9 +1,13 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
+import { wasRead } from '../core/read-reply.ts'
 import { dropConnectionFields } from './fields.ts'
 
+/** A body of it is dropped, not read past (RFC 9110 §15.3.6). */
+const RESET_CONTENT = 205
+
 /** Statuses that never have a body (RFC 9110 §6.4.1). */
-const BODILESS: ReadonlySet<number> = new Set([204, 205, 304])
+const BODILESS: ReadonlySet<number> = new Set([204, RESET_CONTENT, 304])
 
 /**
  * Checks what an upstream answered and makes it fit to pass on: hop-by-hop fields gone, everything else as it came.
@@ -12,6 +16,7 @@ const BODILESS: ReadonlySet<number> = new Set([204, 205, 304])
 export function cleanReply(reply: Response, call: Call): Response {
   const { status, headers } = reply
   call.record.status = status
+  if (wasRead(reply) && status !== RESET_CONTENT) return reply
   const fault = faultOf(status, headers)
   if (fault !== undefined) {
     discard(reply)

@@ -1,9 +1,10 @@
 import type { Plan, UpstreamPlan } from '../config/plan.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
-import { type Handler, type Middleware, pipeline } from '../core/pipeline.ts'
-import { createCallRecord } from '../core/record.ts'
+import { type Middleware, pipeline } from '../core/pipeline.ts'
+import { type CallRecord, createCallRecord } from '../core/record.ts'
 import type { FieldList, UpstreamHandler, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
+import type { Metrics } from '../core/telemetry.ts'
 import { addGatewayFields, fieldsOfOwnCall } from './fields.ts'
 import { createForwarder } from './forward.ts'
 import type { Transport } from './transport.ts'
@@ -30,18 +31,35 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   const [only] = plan.versions
   const version = plan.versions.length === 1 ? only?.name : undefined
   const handle = pipeline(layers, createForwarder(plan, transport, services))
+  const { clock, metrics } = services
   let waiting = 0
-  /** A stuck upstream must not use up what the others need. */
-  const bulkhead: Handler<Call> = async (call) => {
-    if (waiting >= plan.concurrency) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
+
+  return async (exchange, request) => {
+    const call = createCall(plan, exchange, request, version)
+    const { record } = call
+    const startedAt = clock.now()
+    // A stuck upstream must not use up what the others need.
+    const isOverloaded = waiting >= plan.concurrency
     waiting++
     try {
+      if (isOverloaded) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
       return await handle(call)
+    } catch (error) {
+      if (error instanceof GatewayError) record.failure = error.code
+      throw error
     } finally {
       waiting--
+      record.durationMs = clock.now() - startedAt
+      count(record, metrics)
     }
   }
-  return (exchange, request) => observe(createCall(plan, exchange, request, version), bulkhead, services)
+}
+
+function count(record: CallRecord, metrics: Metrics): void {
+  const { upstream, version = '', failure, status = 0, durationMs = 0 } = record
+  const outcome = failure ?? `${Math.floor(status / 100)}xx`
+  metrics.count('sluice_upstream_calls_total', { upstream, version, outcome })
+  metrics.observe('sluice_upstream_call_duration_seconds', durationMs / 1_000, { upstream })
 }
 
 function createCall(
@@ -71,21 +89,4 @@ function toHeaders(given: Headers | FieldList, exchange: Exchange): Headers {
   if (!(given instanceof Headers)) return fieldsOfOwnCall(given, exchange)
   addGatewayFields(given, exchange)
   return given
-}
-
-async function observe(call: Call, handle: Handler<Call>, { clock, metrics }: UpstreamServices): Promise<Response> {
-  const { record } = call
-  const startedAt = clock.now()
-  try {
-    return await handle(call)
-  } catch (error) {
-    if (error instanceof GatewayError) record.failure = error.code
-    throw error
-  } finally {
-    record.durationMs = clock.now() - startedAt
-    const outcome = record.failure ?? `${Math.floor((record.status ?? 0) / 100)}xx`
-    const labels = { upstream: call.upstream, version: record.version ?? '', outcome }
-    metrics.count('sluice_upstream_calls_total', labels)
-    metrics.observe('sluice_upstream_call_duration_seconds', record.durationMs / 1_000, { upstream: call.upstream })
-  }
 }

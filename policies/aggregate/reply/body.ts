@@ -1,4 +1,5 @@
 import { collect, declaredLength } from '../../../gateway/core/body.ts'
+import { wholeBody } from '../../../gateway/core/read-reply.ts'
 import { PartFailure } from '../failure.ts'
 import { invalid, quoted } from './invalid.ts'
 
@@ -8,12 +9,26 @@ export interface Bounds {
   readonly signal: AbortSignal
 }
 
-/** The whole body, decompressed. Throws `PartFailure` when it is over the limit, breaks off or is coded in an unknown way. */
-export async function readBody(response: Response, bounds: Bounds): Promise<Uint8Array<ArrayBuffer>> {
+type Body = Uint8Array<ArrayBuffer>
+
+/**
+ * The whole body, decompressed; at once when it is there already. Throws or rejects with `PartFailure` when it is over the
+ * limit, breaks off or is coded in an unknown way.
+ */
+export function readBody(response: Response, bounds: Bounds): Body | Promise<Body> {
   const coding = codingOf(response.headers.get('content-encoding'))
-  const { maxBytes, signal } = bounds
+  const there = wholeBody(response)
+  if (there === undefined) return readStream(response, coding, bounds)
+  if (there.byteLength > bounds.maxBytes) throw tooLarge(bounds.maxBytes)
+  return coding === 'identity' ? there : inflate(there, coding, bounds)
+}
+
+async function readStream(response: Response, coding: Coding, bounds: Bounds): Promise<Body> {
   const sent = await unbroken(collectSent(response, bounds))
-  if (coding === 'identity') return sent
+  return coding === 'identity' ? sent : inflate(sent, coding, bounds)
+}
+
+function inflate(sent: Body, coding: Exclude<Coding, 'identity'>, { maxBytes, signal }: Bounds): Promise<Body> {
   const plain = inSlices(sent).pipeThrough(new DecompressionStream(coding))
   return unbroken(collect(plain, maxBytes, tooLarge, signal))
 }
@@ -22,7 +37,7 @@ export async function readBody(response: Response, bounds: Bounds): Promise<Uint
  * A body that says its length is read in one go, which spares a stream: runtimes read no more than was said, and end it
  * with the signal its call was made with.
  */
-async function collectSent(response: Response, { maxBytes, signal }: Bounds): Promise<Uint8Array<ArrayBuffer>> {
+async function collectSent(response: Response, { maxBytes, signal }: Bounds): Promise<Body> {
   const length = declaredLength(response)
   if (length === undefined) return collect(response.body, maxBytes, tooLarge, signal)
   if (length > maxBytes) throw tooLarge(maxBytes)
@@ -45,7 +60,9 @@ export function tooLarge(limitBytes: number): PartFailure {
   return new PartFailure('too-large', { cause: `the reply has more than ${limitBytes} bytes` })
 }
 
-const CODINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'identity'>> = {
+type Coding = 'gzip' | 'deflate' | 'identity'
+
+const CODINGS: Readonly<Record<string, Coding>> = {
   gzip: 'gzip',
   'x-gzip': 'gzip',
   deflate: 'deflate',
@@ -53,8 +70,9 @@ const CODINGS: Readonly<Record<string, 'gzip' | 'deflate' | 'identity'>> = {
 }
 
 /** Calls ask for `identity`; gzip and deflate are understood all the same, other codings and chains of them are not. */
-function codingOf(encoding: string | null): 'gzip' | 'deflate' | 'identity' {
-  const name = (encoding ?? 'identity').toLowerCase()
+function codingOf(encoding: string | null): Coding {
+  if (encoding === null) return 'identity'
+  const name = encoding.toLowerCase()
   const coding = Object.hasOwn(CODINGS, name) ? CODINGS[name] : undefined
   if (coding === undefined) throw invalid(`unsupported encoding ${quoted(name)}`)
   return coding

@@ -2,7 +2,7 @@ import { PartFailure } from '../failure.ts'
 import type { Success } from '../plan/success.ts'
 import { readBody, tooLarge } from './body.ts'
 import type { Format } from './formats/format.ts'
-import { readMediaType } from './media-type.ts'
+import { type MediaType, readMediaType } from './media-type.ts'
 
 /** A part's reply, read whole. */
 export interface Reply {
@@ -25,28 +25,48 @@ export interface Accepted {
 const NULL = new TextEncoder().encode('null')
 
 /**
- * Reads a successful reply of at most `accepted.maxBytes`, counted after decompression and as JSON. Throws `PartFailure` for
- * anything else, and the signal's reason when that aborts; a body that is not wanted is cancelled.
+ * Reads a successful reply of at most `accepted.maxBytes`, counted after decompression and as JSON; at once when it is
+ * there already. Throws or rejects with `PartFailure` for anything else, and with the signal's reason when that aborts; a
+ * body that is not wanted is cancelled.
  */
-export async function readReply(response: Response, accepted: Accepted, signal: AbortSignal): Promise<Reply> {
+export function readReply(response: Response, accepted: Accepted, signal: AbortSignal): Reply | Promise<Reply> {
   try {
     signal.throwIfAborted()
     const { status, headers } = response
     if (!accepted.success.includes(status)) throw refused(status, accepted)
     if (accepted.success.isEmpty(status)) {
-      response.body?.cancel().catch(() => {})
+      drop(response)
       return { status, headers, json: NULL, body: null }
     }
     const type = readMediaType(headers.get('content-type'), accepted.format.accepts)
-    const bytes = await readBody(response, { maxBytes: accepted.maxBytes, signal })
-    const { json, body } = accepted.format.read(bytes, type)
-    if (json.byteLength > accepted.maxBytes) throw tooLarge(accepted.maxBytes)
-    return { status, headers, json, body }
+    const bytes = readBody(response, { maxBytes: accepted.maxBytes, signal })
+    return bytes instanceof Promise ? readLater(response, bytes, type, accepted) : read(response, bytes, type, accepted)
   } catch (error) {
-    // An unread body would keep its connection; one that is being read is cancelled by its reader.
-    response.body?.cancel().catch(() => {})
+    drop(response)
     throw error
   }
+}
+
+type Body = Uint8Array<ArrayBuffer>
+
+async function readLater(response: Response, body: Promise<Body>, type: MediaType, accepted: Accepted): Promise<Reply> {
+  try {
+    return read(response, await body, type, accepted)
+  } catch (error) {
+    drop(response)
+    throw error
+  }
+}
+
+function read({ status, headers }: Response, bytes: Body, type: MediaType, { format, maxBytes }: Accepted): Reply {
+  const { json, body } = format.read(bytes, type)
+  if (json.byteLength > maxBytes) throw tooLarge(maxBytes)
+  return { status, headers, json, body }
+}
+
+/** An unread body would keep its connection; one that is being read is cancelled by its reader. */
+function drop(response: Response): void {
+  response.body?.cancel().catch(() => {})
 }
 
 function refused(status: number, { passStatus }: Accepted): PartFailure {

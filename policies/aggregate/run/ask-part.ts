@@ -4,7 +4,7 @@ import { PartFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
 import { askWrite } from '../write/ask-write.ts'
-import { type Asked, ask, givenUp, type Round, render } from './ask.ts'
+import { type Asked, ask, givenUp, type Limits, type Round, render } from './ask.ts'
 import { type AskedEach, askEach } from './ask-each.ts'
 import { fallBack } from './fall-back.ts'
 import { shapeOutcome } from './shape-outcome.ts'
@@ -16,7 +16,7 @@ export interface AskPart {
   readonly within: Stop
   readonly round: Round
   /** Why it cannot be asked at all. */
-  readonly failure?: PartFailure
+  readonly failure: PartFailure | undefined
   /** Told once what became of it. */
   readonly done: (outcome: Outcome) => void
 }
@@ -25,21 +25,21 @@ export interface AskPart {
 export function askPart(part: Part, { scope, within, round, failure, done }: AskPart): void {
   const startedAt = round.clock.now()
   const limits = limitTime(part, within, round)
-  const finish = (toOutcome: (durationMs: number) => Outcome) => {
+  const finish = (unshaped: Outcome) => {
     limits.release()
-    const outcome = shapeOutcome(part, toOutcome(round.clock.now() - startedAt))
+    const outcome = shapeOutcome(part, unshaped)
     if (outcome instanceof Promise) outcome.then(done).catch(round.crash)
     else done(outcome)
   }
   const over = givenUp(limits)
   // A part that nobody needs is not asked. One whose time is up is not either, but a remembered reply may stand in.
   const unasked = failure ?? (over?.reason === 'cancelled' ? over : undefined)
-  if (unasked) finish(() => fallBack(part, unasked))
+  if (unasked) finish(fallBack(part, unasked))
   else if (part.forEach) {
-    const list = (asked: AskedEach) => finish((durationMs) => toListOutcome(part, asked, durationMs))
+    const list = (asked: AskedEach) => finish(toListOutcome(part, asked, round.clock.now() - startedAt))
     askEach(part, part.forEach, { scope, limits, round, done: list })
   } else {
-    const once = (asked: Asked) => finish((durationMs) => toOutcome(part, asked, durationMs))
+    const once = (asked: Asked) => finish(toOutcome(part, asked, round.clock.now() - startedAt))
     const request = render(part, scope)
     if (request instanceof PartFailure) once({ failure: request })
     else if (part.write && round.saga)
@@ -63,12 +63,12 @@ function toListOutcome(part: Part, asked: AskedEach, durationMs: number): Outcom
 }
 
 /** Calls of a part that nothing else can end need no signal of their own. */
-function limitTime({ timeoutMs, forEach }: Part, within: Stop, { clock }: Round) {
-  if (timeoutMs === undefined && !forEach) return { signal: within.signal, begin() {}, abort() {}, release() {} }
+function limitTime({ timeoutMs, forEach }: Part, within: Stop, { clock, untimed }: Round): Limits {
+  if (timeoutMs === undefined && !forEach) return untimed
   const own = within.within()
   let cancel: (() => void) | undefined
   return {
-    signal: own.signal,
+    stop: own,
     begin() {
       if (timeoutMs !== undefined)
         cancel ??= clock.after(timeoutMs, () => own.abort(new GatewayError('upstream-timeout')))

@@ -6,7 +6,7 @@ import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
 import { inputFailure, PartFailure } from '../failure.ts'
 import { type Failed, type Outcome, templateValue } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
-import type { Round } from './ask.ts'
+import { type Round, untimed } from './ask.ts'
 import { askPart } from './ask-part.ts'
 import type { ReplyMemory } from './memory.ts'
 import { CallQueue } from './queue.ts'
@@ -78,20 +78,22 @@ class Run {
   readonly #appointments: (() => void)[] = []
   #unsettled: number
   #unsettledRequired: number
+  #failures = 0
   #decider: Failed | undefined
 
   constructor(plan: Plan, exchange: Exchange, options: ComposeOptions) {
     const { parts, concurrency, memory } = plan
     this.#plan = plan
     this.#options = options
-    this.#outcomes = parts.map(() => undefined)
-    this.#isBegun = parts.map(() => false)
+    this.#outcomes = new Array(parts.length).fill(undefined)
+    this.#isBegun = new Array(parts.length).fill(false)
     this.#unsettled = parts.length
     this.#unsettledRequired = parts.filter(({ required }) => required).length
     this.#scope = extendScope(exchange.scope, { parts: this.#values })
     const { clock, saga, onStep } = options
     const queue = new CallQueue(concurrency)
-    this.#round = { exchange, clock, memory, queue, saga, onStep, crash: this.#finished.reject }
+    const { reject: crash } = this.#finished
+    this.#round = { exchange, clock, memory, queue, saga, onStep, untimed: untimed(this.#all), crash }
   }
 
   start(): Promise<Composition> {
@@ -123,14 +125,11 @@ class Run {
    */
   #consider(part: Part): void {
     if (this.#isBegun[part.index] || !this.#areSettled(part.gates)) return
-    const inputs = part.needs.flatMap((index) => this.#outcomes[index] ?? [])
-    const before = part.order.flatMap((index) => this.#outcomes[index] ?? [])
-    const failed = firstFailed([...inputs, ...before])
+    const failed = this.#firstFailed(part)
     const isExcluded = part.when !== undefined && !part.when(this.#scope)
-    const isAllThere = inputs.length === part.needs.length && before.length === part.order.length
-    if (!isExcluded && !failed && !isAllThere) return
+    if (!isExcluded && !failed && !(this.#areSettled(part.needs) && this.#areSettled(part.order))) return
     this.#isBegun[part.index] = true
-    if (isExcluded || (!failed && inputs.some(({ kind }) => kind === 'skipped'))) {
+    if (isExcluded || (!failed && part.needs.some((index) => this.#outcomes[index]?.kind === 'skipped'))) {
       this.#settle(part, { kind: 'skipped', part: part.name })
       return
     }
@@ -138,22 +137,39 @@ class Run {
       scope: this.#scope,
       within: this.#all,
       round: this.#round,
-      ...(failed && { failure: fromInput(failed) }),
+      failure: failed && fromInput(failed),
       done: (outcome) => this.#settle(part, outcome),
     })
   }
 
   #areSettled(positions: readonly number[]): boolean {
-    return positions.every((index) => this.#outcomes[index] !== undefined)
+    for (const index of positions) if (this.#outcomes[index] === undefined) return false
+    return true
+  }
+
+  /** What was given up, was given up because something else had failed before. */
+  #firstFailed({ needs, order }: Part): Failed | undefined {
+    if (this.#failures === 0) return undefined
+    let first: Failed | undefined
+    for (const index of [...needs, ...order]) {
+      const outcome = this.#outcomes[index]
+      if (outcome?.kind !== 'failed') continue
+      if (outcome.failure.reason !== 'cancelled') return outcome
+      first ??= outcome
+    }
+    return first
   }
 
   #settle(part: Part, outcome: Outcome): void {
     this.#outcomes[part.index] = outcome
-    this.#values[part.name] = templateValue(outcome)
+    if (part.waiting.length > 0 || this.#round.saga) this.#values[part.name] = templateValue(outcome)
     this.#options.settled?.(outcome)
-    if (outcome.kind === 'failed' && part.required) {
-      this.#decider ??= outcome
-      this.#all.abort(new Decided())
+    if (outcome.kind === 'failed') {
+      this.#failures++
+      if (part.required) {
+        this.#decider ??= outcome
+        this.#all.abort(new Decided())
+      }
     }
     this.#unsettled--
     if (part.required && --this.#unsettledRequired === 0) this.#waitForOptional()
@@ -176,12 +192,6 @@ class Run {
   #after(delayMs: number, task: () => void): void {
     this.#appointments.push(this.#options.clock.after(delayMs, task))
   }
-}
-
-/** What was given up, was given up because something else had failed before. */
-function firstFailed(inputs: readonly Outcome[]): Failed | undefined {
-  const failed = inputs.filter((outcome) => outcome.kind === 'failed')
-  return failed.find(({ failure }) => failure.reason !== 'cancelled') ?? failed[0]
 }
 
 /** Not asked, because of a part it reads. */

@@ -1,16 +1,41 @@
+/** Told once, when what it waits for is given up. */
+export interface StopListener {
+  stopped(reason: Error): void
+}
+
 /** A signal to give up; what was made within it gives up with it, never the other way round. */
 export class Stop {
+  readonly signal: AbortSignal
   readonly #controller = new AbortController()
   readonly #inner = new Set<Stop>()
+  /** Not the signal's own: to add and remove one there takes longer than most of what a call needs. */
+  readonly #listeners = new Set<StopListener>()
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  constructor() {
+    this.signal = this.#controller.signal
   }
 
   abort(reason: Error): void {
+    const stopped: Stop[] = []
+    this.#mark(reason, stopped)
+    // Only then: what a listener does at once, e.g. giving its place to another call, must find everything given up.
+    for (const stop of stopped) for (const listener of stop.#listeners) listener.stopped(reason)
+  }
+
+  #mark(reason: Error, stopped: Stop[]): void {
     if (this.signal.aborted) return
     this.#controller.abort(reason)
-    for (const inner of this.#inner) inner.abort(reason)
+    stopped.push(this)
+    for (const inner of this.#inner) inner.#mark(reason, stopped)
+  }
+
+  /** Tells the listener when it is given up; `unlisten` when it no longer matters. */
+  listen(listener: StopListener): void {
+    this.#listeners.add(listener)
+  }
+
+  unlisten(listener: StopListener): void {
+    this.#listeners.delete(listener)
   }
 
   /** One that can be given up alone. */

@@ -23,26 +23,30 @@ export interface AskWrite {
 export function askWrite(part: Part, write: Write, request: PartRequest, { done, round, ...asking }: AskWrite): void {
   const { limits, saga, scope } = asking
   const { exchange } = round
-  round.queue.add(part.rank, async () => {
+  round.queue.add(part.rank, async (leave) => {
     try {
       done(await work())
     } catch (error) {
       round.crash(error)
     }
+    leave()
   })
 
   async function work(): Promise<Called> {
-    if (limits.signal.aborted) return { failure: toPartFailure(limits.signal.reason, limits.signal) }
+    const { stop } = limits
+    if (stop.signal.aborted) return { failure: toPartFailure(stop.signal.reason, stop.signal) }
     limits.begin()
     const keys = await saga.keysOf(part.name)
     try {
       await saga.intend(write.draft(request, { exchange, scope, keys }))
     } catch (error) {
       // Nothing was sent.
-      return { failure: toPartFailure(error, limits.signal) }
+      return { failure: toPartFailure(error, stop.signal) }
     }
     const fields = [...request.fields, ['idempotency-key', keys.write] as const]
-    const calling = callPart(part, { ...request, fields }, { exchange, signal: limits.signal })
+    const calling = new Promise<Called>((done, crash) => {
+      callPart(part, { ...request, fields }, { exchange, stop, done, crash })
+    })
     await round.onStep?.('during-write')
     const called = await calling
     const call = exchange.record.calls.findLast((each) => each.part === part.name)

@@ -1,3 +1,4 @@
+import { markRead } from '../../../core/read-reply.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { ReplySink } from './reply-reader.ts'
@@ -101,8 +102,10 @@ export class UpstreamCall implements ReplySink {
     if (this.#isAnswered || !head || (this.#isOver && !this.#isWhole)) return
     this.#isAnswered = true
     const { status, reason: statusText, headers } = head
-    const body = head.framing === 0 ? null : this.#isWhole ? joined(this.#data) : this.#openStream()
-    this.#answered.resolve(new Response(body, { status, statusText, headers }))
+    const init = { status, statusText, headers }
+    const body = this.#isWhole && head.framing !== 0 ? joined(this.#data) : undefined
+    const sent = body ?? (head.framing === 0 ? null : this.#openStream())
+    this.#answered.resolve(markRead(new Response(sent, init), body))
   }
 
   /** There is no reply, or no more of it. */

@@ -59,7 +59,7 @@ export function readHead(text: string, method: string): ReplyHead {
     } else if (lower === 'transfer-encoding') coding = join(coding, value.trimEnd())
     else if (lower === 'connection') connection = join(connection, value)
     else if (lower === 'keep-alive') keepAlive = value
-    if (lower === 'content-length' || !HOP_BY_HOP.has(lower)) headers.append(name, value)
+    if (lower === 'content-length' ? status !== 204 : !HOP_BY_HOP.has(lower)) headers.append(name, value)
   }
   const framing = frame({ length, coding, isHttp10, isBodiless: method === 'HEAD' || hasNoBody(status) })
   const options = connection?.toLowerCase()
