@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { z } from 'zod'
+import { definePolicy } from '../../gateway/core/policy.ts'
 import { compositionOf, JSON_TYPE, openBody, openPage, type PageOptions } from './test-page.ts'
 
 const NDJSON = { headers: { accept: 'application/x-ndjson' } }
@@ -195,6 +197,27 @@ describe('a streamed answer that fails', () => {
     expect(compositionOf(response).parts.a).toEqual({ failed: true, error: 'cancelled' })
     const none = await openStream({ parts: { a: {}, b: {} }, answers: { a: failing(500), b: failing(503) } })
     expect((await none.fetch('/page/1', EVENTS)).status).toBe(502)
+  })
+
+  test('says that it is not whole when the gateway breaks on the way', async () => {
+    const buggy = definePolicy({
+      name: 'buggy',
+      at: 'upstream',
+      options: z.strictObject({}),
+      create: () => (call, next) => {
+        if (call.upstream === 'b') throw new TypeError('undefined is not a function')
+        return next()
+      },
+    })
+    const parts = { a: {}, slow: {}, b: { path: '/{parts.slow.body.n}' } }
+    const page = await openStream({ parts, upstreamPolicies: ['buggy'], register: [buggy], answers: { a: 1 } })
+    const reading = linesOf(await page.fetch('/page/1', NDJSON))
+    await page.answer('slow', { n: 1 })
+    expect((await reading).at(-1)).toMatchObject({
+      complete: false,
+      problem: { type: 'urn:sluice:problem:internal-error', status: 500 },
+    })
+    expect(page.lines.some(({ message }) => message === 'stream broke')).toBe(true)
   })
 
   test('ends with a problem when the time is up for a required part', async () => {

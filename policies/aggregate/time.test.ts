@@ -40,6 +40,20 @@ describe('the time of an aggregate', () => {
     expect(page.requestTo('pricing').signal.aborted).toBe(true)
   })
 
+  test('runs once for all calls of a list, from the first of them', async () => {
+    const each = { 'for-each': { items: '{body}', concurrency: 1 }, path: '/{item}', timeout: '1s' }
+    const page = await openPage({ parts: { each, b: {} }, answers: { b: {} } })
+    const answer = watch(page.fetch('/page/1', { method: 'POST', body: '[1,2]' }))
+    await page.clock.advance(600)
+    await page.answer('each', 1)
+    expect(page.urlsOf('each')).toHaveLength(2)
+    await page.clock.advance(399)
+    expect(answer.settled).toBe(false)
+    await page.clock.advance(1)
+    expect(answer.settled).toBe(true)
+    expect(compositionOf(await answer.work).parts.each).toEqual({ failed: true, error: 'timeout' })
+  })
+
   test('bounds all parts by the total, those that wait for them too', async () => {
     const page = await openPage({
       parts: { a: {}, b: { fallback: 1 }, c: { path: '/c/{parts.b.body}' }, d: { path: '/d/{parts.a.body.x}' }, e: {} },

@@ -149,6 +149,17 @@ describe('a part that reads a skipped one', () => {
     expect(compositionOf(await page.fetch()).parts.b).toEqual({ ok: true })
   })
 
+  test('is asked for no more when its condition comes to hold with the failure that decides the answer', async () => {
+    const when = { 'parts.a.body.x': { exists: false } }
+    const parts = { a: { required: true }, each: { 'for-each': '{body}', path: '/{item}', when } }
+    const page = await openPage({ parts, answers: { a: () => new Response(null, { status: 500 }) } })
+    for (const body of ['[]', '[1]']) {
+      const response = await page.fetch('/page/1', { method: 'POST', body })
+      expect(compositionOf(response).parts.each).toEqual({ failed: true, error: 'cancelled' })
+    }
+    expect(page.asked).toEqual(['a', 'a'])
+  })
+
   test('is skipped by its own condition before its inputs matter, and does not wait for them', async () => {
     const parts = { a: {}, b: { when: { 'query.x': '1' }, path: '/{parts.a.body.x}' } }
     const page = await openPage({ parts })
