@@ -117,6 +117,21 @@ describe('a booking that fails', () => {
     expect(await storage.counts()).toEqual(EMPTY)
   })
 
+  test('is undone too when an earlier try was done and only the last one refused', async () => {
+    const happenings: readonly Happening[] = ['fail-late', 'refuse']
+    const services = createBookingServices((_, kind, nth) => (kind === 'book' ? (happenings[nth - 1] ?? 'ok') : 'ok'))
+    const { gateway, clock } = await openBooking({
+      upstream: services.answer,
+      parts: { flight: BOOKING.flight ?? {} },
+      upstreamPolicies: [{ retry: { attempts: 2, 'idempotency-key': true, backoff: '1ms' } }],
+    })
+    const asking = gateway.fetch(...TRIP())
+    await clock.advance(1_000)
+    expect(await writesOf(await asking)).toEqual({ flight: 'undone' })
+    expect(services.effects).toHaveLength(1)
+    expect(services.standing).toEqual([])
+  })
+
   test('says which part failed, and nothing of addresses', async () => {
     const services = at('payment', 'refuse')
     const { gateway } = await openBooking({ upstream: services.answer })
