@@ -51,6 +51,19 @@ describe('the fan-out of an aggregate', () => {
     expect(page.asked).toEqual(['a', 'b', 'c'])
   })
 
+  test.each([
+    { name: 'a remembered reply', first: { cache: '1m' }, exists: true, primed: ['first'] },
+    { name: 'a skipped part', first: { when: { 'query.x': '1' } }, exists: false, primed: [] },
+  ])('gives no place to what $name makes ready at once, where another is more urgent', async (row) => {
+    const { first, exists, primed } = row
+    const parts = { urgent: {}, next: { when: { 'parts.first.body.v': { exists } } }, first }
+    const answers = { urgent: {}, next: {}, first: { v: 1 } }
+    const page = await openPage({ parts, settings: { concurrency: 1 }, answers })
+    await page.fetch()
+    await page.fetch()
+    expect(page.asked).toEqual([...primed, 'urgent', 'next', 'urgent', 'next'])
+  })
+
   test('ends at once for those that wait for a place when a required part fails', async () => {
     const parts = { a: { required: true }, b: {}, c: {} }
     const page = await openPage({ parts, settings: { concurrency: 2 } })

@@ -58,7 +58,7 @@ export default definePolicy({
     }
     const plan: Plan = {
       parts,
-      first: parts.filter(isKnownAtOnce).sort((a, b) => a.rank - b.rank),
+      first: parts.filter(isKnownAtOnce),
       concurrency: Math.min(settings.concurrency, openCalls),
       waitForOptionalMs: settings['wait-for-optional'],
       memory: new ReplyMemory(settings.memory),

@@ -28,7 +28,7 @@ export interface Part {
   readonly order: readonly number[]
   /** Those of them that decide whether it is asked at all. */
   readonly gates: readonly number[]
-  /** Positions of the parts that wait for it, in the order they are asked. */
+  /** Positions of the parts that wait for it. */
   readonly waiting: readonly number[]
   /** Whether it is asked; undefined for always. */
   readonly when: ((scope: Scope) => boolean) | undefined
@@ -88,9 +88,7 @@ export function compileParts(
     needs: positions(readBy(part, (place) => place !== 'when')),
     order: positions(part.after ?? []),
     gates: positions(readBy(part, (place) => place === 'when')),
-    waiting: inputs
-      .flatMap((read, i) => (read.includes(index) ? [i] : []))
-      .sort((a, b) => (ranks[a] ?? 0) - (ranks[b] ?? 0)),
+    waiting: inputs.flatMap((read, i) => (read.includes(index) ? [i] : [])),
     when: part.when && compileCondition(part.when),
     required: part.required,
     fallback: part.fallback,

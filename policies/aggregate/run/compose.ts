@@ -23,7 +23,7 @@ export interface Composition {
 export interface Plan {
   /** In the order of the file. */
   readonly parts: readonly Part[]
-  /** Those that wait for no other, or may be skipped without; in the order they are asked. */
+  /** Those that wait for no other, or may be skipped without. */
   readonly first: readonly Part[]
   /** Calls of one request at once. */
   readonly concurrency: number
@@ -101,7 +101,7 @@ class Run {
     if (Number.isFinite(totalMs)) this.#after(totalMs, () => this.#all.abort(new GatewayError('upstream-timeout')))
     if (this.#unsettledRequired === 0) this.#waitForOptional()
     try {
-      for (const part of this.#plan.first) this.#consider(part)
+      this.#considerAll(this.#plan.first)
     } catch (error) {
       this.#finished.reject(error)
     }
@@ -142,6 +142,14 @@ class Run {
     })
   }
 
+  /** What is settled at once, by a remembered reply or a condition, makes others ready before all have had their turn. */
+  #considerAll(parts: readonly Part[]): void {
+    const { queue } = this.#round
+    queue.hold()
+    for (const part of parts) this.#consider(part)
+    queue.release()
+  }
+
   #areSettled(positions: readonly number[]): boolean {
     for (const index of positions) if (this.#outcomes[index] === undefined) return false
     return true
@@ -173,10 +181,7 @@ class Run {
     }
     this.#unsettled--
     if (part.required && --this.#unsettledRequired === 0) this.#waitForOptional()
-    for (const index of part.waiting) {
-      const waiting = this.#plan.parts[index]
-      if (waiting) this.#consider(waiting)
-    }
+    if (part.waiting.length > 0) this.#considerAll(part.waiting.flatMap((index) => this.#plan.parts[index] ?? []))
     if (this.#unsettled === 0) {
       this.#finished.resolve({ outcomes: this.#outcomes.flatMap((each) => each ?? []), decider: this.#decider })
     }

@@ -7,6 +7,7 @@ export class CallQueue {
   /** By rank, and by arrival within a rank. */
   readonly #waiting: { readonly rank: number; readonly task: Task }[] = []
   #isStarting = false
+  #holds = 0
 
   constructor(places: number) {
     this.#free = places
@@ -14,12 +15,22 @@ export class CallQueue {
 
   /** Runs the task as soon as a place is free. What a task adds before it leaves competes for its place. */
   add(rank: number, task: Task): void {
-    if (this.#free > 0 && this.#waiting.length === 0) this.#run(task)
+    if (this.#free > 0 && this.#waiting.length === 0 && this.#holds === 0) this.#run(task)
     else {
       const at = this.#waiting.findIndex((other) => other.rank > rank)
       this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { rank, task })
       this.#start()
     }
+  }
+
+  /** Nothing begins before `release`, so that all that is added until then competes, whatever is added first. */
+  hold(): void {
+    this.#holds++
+  }
+
+  /** Ends one `hold`. */
+  release(): void {
+    if (--this.#holds === 0 && this.#waiting.length > 0) this.#start()
   }
 
   readonly #leave = (): void => {
@@ -29,7 +40,7 @@ export class CallQueue {
 
   /** In a loop, because tasks that are over at once would else start each other ever deeper. */
   #start(): void {
-    if (this.#isStarting) return
+    if (this.#isStarting || this.#holds > 0) return
     this.#isStarting = true
     while (this.#free > 0) {
       const next = this.#waiting.shift()
