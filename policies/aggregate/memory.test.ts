@@ -76,6 +76,19 @@ describe('a part that is cached', () => {
     expect((await ask('/page/1', { 'accept-language': 'de' })).body).toBe('{"a":{"call":4}}')
   })
 
+  test('is kept by the address of the gateway that its client wrote, of which upstreams may make links', async () => {
+    const page = await openPage({
+      parts: { a: { cache: '10s' } },
+      answers: { a: ({ headers }) => Response.json(headers.get('x-forwarded-host')) },
+    })
+    const as = async (host: string) => (await page.fetch('/page/1', { headers: { host } })).json()
+    for (let i = 0; i < 2; i++) {
+      expect(await as('evil.test')).toEqual({ a: 'evil.test' })
+      expect(await as('shop.test')).toEqual({ a: 'shop.test' })
+    }
+    expect(page.asked).toHaveLength(2)
+  })
+
   test('keeps no failure', async () => {
     const upstream = countingUpstream()
     const { ask } = await openKept({ cache: '10s', fallback: 0 }, { upstream })
@@ -163,6 +176,8 @@ describe('a part that is cached', () => {
     { headers: { 'cache-control': 'max-age=9, no-store' } },
     { headers: { 'cache-control': 'private' } },
     { headers: { vary: '*' } },
+    { headers: { vary: 'accept-encoding, Forwarded' } },
+    { headers: { vary: 'X-Forwarded-For' } },
     { headers: { 'set-cookie': 'sid=1' } },
   ])('is not kept against the word of its upstream: %j', async (init) => {
     const upstream = countingUpstream(init)

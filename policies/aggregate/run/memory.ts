@@ -52,20 +52,35 @@ export class ReplyMemory {
   }
 }
 
+/** With everything, or with the fields that tell upstreams the client's address. */
+const VARIES_WITH_ADDRESS = /\*|(?:^|[\s,])(?:forwarded|x-forwarded-for)(?:$|[\s,])/i
+
 function forbidsKeeping(headers: Headers, isPersonal: boolean): boolean {
   const directives = (headers.get('cache-control') ?? '').toLowerCase()
-  if (/(?:^|[\s,])no-store(?:$|[\s,])/.test(directives) || headers.get('vary')?.includes('*')) return true
+  if (/(?:^|[\s,])no-store(?:$|[\s,])/.test(directives)) return true
+  if (VARIES_WITH_ADDRESS.test(headers.get('vary') ?? '')) return true
   return !isPersonal && (/(?:^|[\s,])private(?:$|[\s,=])/.test(directives) || headers.has('set-cookie'))
 }
 
 /**
- * What a reply is remembered by: everything the call is made of, what earlier policies say of the caller included; and
- * the caller itself, when what is asked depends on it. Undefined when the caller cannot be told from others.
+ * What a reply is remembered by: everything the call is made of, what earlier policies say of the caller included; the
+ * address of the gateway as the client has it, of which upstreams may make links; and the caller itself, when what is asked depends on it. Undefined when the caller cannot be told from others.
  */
 export function memoryKey(part: Part, request: PartRequest, exchange: Exchange): string | undefined {
   const caller = part.keeping?.isPersonal ? callerOf(exchange) : ''
   if (caller === undefined) return undefined
   const told = new Headers()
   exchange.outgoing.applyTo(told)
-  return JSON.stringify([part.name, caller, request.method, request.path, request.fields, request.body, [...told]])
+  const { host, protocol } = exchange.client
+  return JSON.stringify([
+    part.name,
+    caller,
+    protocol,
+    host,
+    request.method,
+    request.path,
+    request.fields,
+    request.body,
+    [...told],
+  ])
 }
