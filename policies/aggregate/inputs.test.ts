@@ -37,6 +37,24 @@ describe('a value from the client', () => {
     expect(headers.has('x-evil')).toBe(false)
   })
 
+  test.each([
+    { name: 'the path', part: { path: '/of/{body.text}' } },
+    { name: 'the query', part: { query: { q: '{body.text}' } } },
+    { name: 'the body', part: { method: 'POST', safe: true, body: { twice: '{body.text}{body.text}' } } },
+  ])('is the fault of the client when it is too long for $name', async ({ part }) => {
+    const page = await openPage({ parts: { a: { ...part, required: true } } })
+    const response = await page.fetch('/page/1', {
+      method: 'POST',
+      body: JSON.stringify({ text: 'x'.repeat(600_000) }),
+      headers: JSON_TYPE,
+    })
+    expect([response.status, await response.json()]).toMatchObject([
+      400,
+      { detail: expect.stringContaining('would have more than') },
+    ])
+    expect(page.asked).toEqual([])
+  })
+
   test.each(DOTS)('is refused as a dot segment: %s', async (value) => {
     const page = await openPage({ parts: { a: { path: '/of/{query.v}', required: true } } })
     const response = await page.fetch(`/page/1?v=${value}`)

@@ -41,7 +41,7 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
     try {
       const rendered = withQuery(path.path(scope), query, scope)
       if (rendered.length > MAX_PATH_LENGTH) {
-        throw new PartFailure('input', { cause: `its path would have more than ${MAX_PATH_LENGTH} characters` })
+        throw tooLong(`its path would have more than ${MAX_PATH_LENGTH} characters`)
       }
       return { method, path: rendered, fields: fields(scope), body: body && bodyText(body(scope)) }
     } catch (error) {
@@ -69,7 +69,11 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
 function bodyText(value: unknown): string | undefined {
   const text = JSON.stringify(value) as string | undefined
   if (text === undefined || text.length <= MAX_BODY_LENGTH) return text
-  throw new PartFailure('input', { cause: `its body would have more than ${MAX_BODY_LENGTH} characters` })
+  throw tooLong(`its body would have more than ${MAX_BODY_LENGTH} characters`)
+}
+
+function tooLong(detail: string): GatewayError {
+  return new GatewayError('invalid-request', { detail })
 }
 
 /** True when a value can come from an upstream's reply, so that it is not the client who failed to send it. */
