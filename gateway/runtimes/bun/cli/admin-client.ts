@@ -22,6 +22,12 @@ function noAnswer(url: string, cause: unknown): string {
   return `The gateway at ${url} has not answered within ${PATIENCE_MS / 1_000} s and goes on: list to see how far it has come, or do it again, which does no harm`
 }
 
+/** In a path a dot is a place, however it is written: "retry ." would put all back. */
+function at(id: string): string {
+  if (/^\.\.?$/.test(id)) throw new OperationRefused('not-found', `"${id}" is no ID`)
+  return encodeURIComponent(id)
+}
+
 /** Everything an operator may do with a running gateway. */
 export interface AdminClient extends Operations {
   readonly compensations: CompensationOperations
@@ -46,7 +52,6 @@ export function createAdminClient({ url, token }: AdminClientOptions): AdminClie
     throw new OperationRefused(KINDS[response.status] ?? 'unavailable', message)
   }
 
-  const at = (id: string) => encodeURIComponent(id)
   return {
     compensations: {
       list: ({ state, limit }) => ask(`/compensations?limit=${limit}${state === undefined ? '' : `&state=${state}`}`),
