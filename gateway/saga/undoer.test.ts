@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'bun:test'
+import { recordTelemetry } from '../../tests/support/recorded-telemetry.ts'
+import { sagaOf } from '../../tests/support/saga-conformance.ts'
+import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
+import type { OwnRequest } from '../core/own-request.ts'
+import { createMemorySagas } from './memory-sagas.ts'
+import type { JournalWrite, SagaEntry } from './saga-entry.ts'
+import { createSagaNews } from './saga-news.ts'
+import { createUndoer } from './undoer.ts'
+
+const [SOME_WRITE] = sagaOf('some').writes
+
+/** A write at the upstream of its name, undone by a `DELETE`. */
+function writeTo(part: string, changes: Partial<JournalWrite> = {}): JournalWrite {
+  if (!SOME_WRITE) throw new Error('There is no write')
+  const compensation = {
+    upstream: part,
+    template: { method: 'DELETE', path: '/', query: {}, headers: {} },
+    fields: [],
+    values: {},
+    ofReply: [],
+    success: ['2xx'],
+    whenUnknown: 'ask-again' as const,
+    maxBody: 1_000,
+  }
+  return { ...SOME_WRITE, part, upstream: part, stage: 'done', compensation, ...changes }
+}
+
+type Ask = (upstream: string, request: OwnRequest, nth: number) => Response | Promise<Response>
+
+/** Has sagas undone, which began at the time 0 and may be tried for a minute; each pause is as long as it can be. */
+async function openUndoer(sagas: readonly (readonly JournalWrite[])[], ask: Ask) {
+  const clock = createVirtualClock(0)
+  const storage = createMemorySagas({ now: clock.now })
+  for (const [i, writes] of sagas.entries()) {
+    const draft = { ...sagaOf('some').draft, withinMs: 60_000 }
+    const entry: SagaEntry = sagaOf(`${i}`, { draft, writes, state: 'undoing', beganAtMs: 0 })
+    await storage.add(entry)
+  }
+  const { log, metrics } = recordTelemetry()
+  /** Whom it has asked for what, and when in seconds. */
+  const asked: string[] = []
+  const undoer = createUndoer({
+    storage,
+    clock,
+    random: () => 0,
+    log,
+    metrics,
+    news: createSagaNews(),
+    ask: async (upstream, request) => {
+      asked.push(`${clock.now() / 1_000} ${request.method} ${upstream}`)
+      return await ask(upstream, request, asked.filter((each) => each.endsWith(` ${upstream}`)).length)
+    },
+  })
+  undoer.wake()
+  await clock.advance(0)
+  return { clock, storage, undoer, asked, left: () => storage.counts() }
+}
+
+const NOTHING = { open: 0, undoing: 0, parked: 0 }
+const refused = () => new Response(null, { status: 409 })
+const done = (status = 204) => new Response(null, { status })
+
+describe('an undoer', () => {
+  test('tries once more shortly before the time is over, and at its end, and then no more', async () => {
+    const { clock, asked, left } = await openUndoer([[writeTo('a')]], refused)
+    await clock.advance(120_000)
+    expect(asked).toEqual([0, 1, 2, 4, 8, 16, 32, 58, 60].map((second) => `${second} DELETE a`))
+    expect(await left()).toEqual({ ...NOTHING, parked: 1 })
+  })
+
+  test('does not let one write wait for the failures of another', async () => {
+    const failures: Readonly<Record<string, number>> = { a: 1, b: 3 }
+    const { clock, asked, left } = await openUndoer([[writeTo('a'), writeTo('b')]], (upstream, _, nth) =>
+      nth <= (failures[upstream] ?? 0) ? refused() : done(),
+    )
+    await clock.advance(10_000)
+    expect(asked).toEqual(['0 DELETE b', '1 DELETE b', '2 DELETE b', '4 DELETE b', '4 DELETE a', '5 DELETE a'])
+    expect(await left()).toEqual(NOTHING)
+  })
+
+  test('undoes the writes of sixteen requests at once, and the others after them', async () => {
+    const waiting: ((response: Response) => void)[] = []
+    const sagas = Array.from({ length: 20 }, (_, i) => [writeTo(`s${i}`)])
+    const { clock, asked, left } = await openUndoer(sagas, () => new Promise((resolve) => waiting.push(resolve)))
+    await clock.advance(5_000)
+    expect(asked).toHaveLength(16)
+    for (const answer of waiting) answer(done())
+    await clock.advance(0)
+    expect(asked).toHaveLength(20)
+    for (const answer of waiting) answer(done())
+    await clock.advance(0)
+    expect(await left()).toEqual(NOTHING)
+  })
+
+  test('gives up an attempt after half a minute, even one that nothing else ends', async () => {
+    const { clock, asked, left } = await openUndoer([[writeTo('a')]], (_upstream, _request, nth) =>
+      nth === 1 ? new Promise<Response>(() => {}) : done(),
+    )
+    await clock.advance(29_999)
+    expect(asked).toHaveLength(1)
+    expect(await left()).toEqual({ ...NOTHING, undoing: 1 })
+    await clock.advance(5_000)
+    expect(asked).toHaveLength(2)
+    expect(await left()).toEqual(NOTHING)
+  })
+
+  test('takes no conflict about the key for the word that a write was not done, however late', async () => {
+    const inUse = () => new Response('this Idempotency-Key is in use', { status: 409 })
+    const { clock, asked, left } = await openUndoer([[writeTo('a', { stage: 'unknown' })]], (_, { method }, nth) => {
+      if (method === 'DELETE') return done()
+      return nth < 8 ? inUse() : done(201)
+    })
+    await clock.advance(59_000)
+    expect(asked.slice(-3)).toEqual(['32 POST a', '58 POST a', '58 DELETE a'])
+    expect(await left()).toEqual(NOTHING)
+  })
+})
