@@ -3,6 +3,7 @@ import { recordTelemetry } from '../../tests/support/recorded-telemetry.ts'
 import { sagaOf } from '../../tests/support/saga-conformance.ts'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import type { OwnRequest } from '../core/own-request.ts'
+import { createCompensationOperations } from './compensation-operations.ts'
 import { createMemorySagas } from './memory-sagas.ts'
 import type { JournalWrite, SagaEntry } from './saga-entry.ts'
 import { createSagaNews } from './saga-news.ts'
@@ -114,5 +115,16 @@ describe('an undoer', () => {
     await clock.advance(59_000)
     expect(asked.slice(-3)).toEqual(['32 POST a', '58 POST a', '58 DELETE a'])
     expect(await left()).toEqual(NOTHING)
+  })
+
+  test('tries for as long again when an operator has put it back', async () => {
+    const { clock, storage, undoer, asked, left } = await openUndoer([[writeTo('a')]], refused)
+    await clock.advance(100_000)
+    await createCompensationOperations({ storage, clock, wake: undoer.wake }).retry('0')
+    await clock.advance(58_000)
+    expect(asked.slice(9)).toEqual([100, 101, 102, 104, 108, 116, 132, 158].map((second) => `${second} DELETE a`))
+    expect(await left()).toEqual({ ...NOTHING, undoing: 1 })
+    await clock.advance(2_000)
+    expect(await left()).toEqual({ ...NOTHING, parked: 1 })
   })
 })
