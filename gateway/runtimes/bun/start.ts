@@ -22,7 +22,7 @@ import { idleOf, restartNeeds } from './restart-needs.ts'
 import { connectStore } from './store-connection.ts'
 import { systemClock } from './system-clock.ts'
 import { openUndoing } from './undoing.ts'
-import { upstreamTransport } from './upstream-transport.ts'
+import { createUpstreamTransport } from './upstream-transport.ts'
 
 export interface StartOptions {
   /** Path of the configuration file. */
@@ -84,7 +84,9 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       events: delivery?.events ?? noEvents,
       journal: undoing?.journal ?? noJournal,
     }
-    const compile = (from: Plan) => createGateway(from, { services, transport: upstreamTransport })
+    const transport = createUpstreamTransport(clock)
+    cleanUps.push(transport.close)
+    const compile = (from: Plan) => createGateway(from, { services, transport })
     let current = plan
     let gateway = compile(plan)
     delivery?.startSettling({
@@ -159,6 +161,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
         await undoing?.stop()
         if (delivery) await finish(delivery, leftMs(), log)
         await adminListener.stop(true)
+        transport.close()
         store.close()
       },
     }

@@ -1,6 +1,10 @@
-import { expect, test } from 'bun:test'
+import { afterAll, expect, test } from 'bun:test'
 import { rawUpstream } from '../../../tests/support/raw-upstream.ts'
-import { upstreamTransport } from './upstream-transport.ts'
+import { systemClock } from './system-clock.ts'
+import { createUpstreamTransport } from './upstream-transport.ts'
+
+const upstreamTransport = createUpstreamTransport(systemClock)
+afterAll(upstreamTransport.close)
 
 const send = (url: string, method: string) =>
   upstreamTransport.send({ url, method, headers: new Headers(), body: null, signal: AbortSignal.timeout(10_000) })

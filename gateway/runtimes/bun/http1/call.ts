@@ -34,6 +34,7 @@ export class UpstreamCall implements ReplySink {
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined
   #isAnswered = false
   #isOver = false
+  #isWhole = false
   /** Ends the upload, which may wait for the client. */
   #stopUpload: ((reason: unknown) => void) | undefined
   #isRepeated = false
@@ -89,6 +90,7 @@ export class UpstreamCall implements ReplySink {
 
   end(): void {
     if (this.#isOver) return
+    this.#isWhole = true
     this.#finish()
     this.#stream?.close()
   }
@@ -129,10 +131,6 @@ export class UpstreamCall implements ReplySink {
     const line = this.#line
     this.fail(reason)
     line?.drop()
-  }
-
-  get #isWhole(): boolean {
-    return this.#isOver && this.#head !== undefined
   }
 
   #finish(): void {

@@ -7,6 +7,11 @@ const MAX_TRAILERS = 16_384
 const CR = 13
 const LF = 10
 
+/** Who is given the data. */
+export interface DataSink {
+  body(data: Uint8Array): void
+}
+
 type State = 'size' | 'size-blank' | 'extension' | 'size-lf' | 'data' | 'data-cr' | 'data-lf' | 'trailer' | 'trailer-lf'
 
 /** Takes the chunks out of a body (RFC 9112 §7.1), byte for byte as it comes. Trailers are read past. */
@@ -22,15 +27,15 @@ export class ChunkedBody {
   #trailerLine = 0
 
   /**
-   * Reads on from `at`, and gives the data to `emit`. Returns where the body ended, or -1 when it goes on. Throws
+   * Reads on from `at`, and gives the data to `sink`. Returns where the body ended, or -1 when it goes on. Throws
    * `MalformedReply`.
    */
-  read(bytes: Uint8Array, at: number, emit: (data: Uint8Array) => void): number {
+  read(bytes: Uint8Array, at: number, sink: DataSink): number {
     let i = at
     while (i < bytes.length) {
       if (this.#state === 'data') {
         const end = Math.min(bytes.length, i + this.#size)
-        emit(bytes.subarray(i, end))
+        sink.body(bytes.subarray(i, end))
         this.#size -= end - i
         i = end
         if (this.#size === 0) this.#state = 'data-cr'

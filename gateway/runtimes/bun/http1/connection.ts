@@ -6,15 +6,23 @@ import { ReplyReader, type ReplySink } from './reply-reader.ts'
 import { bodyLength, writeHead } from './request-head.ts'
 import { upload } from './upload.ts'
 
+/** What a connection needs of its socket. */
+export type Wire = Pick<
+  Bun.Socket<UpstreamConnection>,
+  'write' | 'pause' | 'resume' | 'end' | 'terminate' | 'setNoDelay'
+>
+
 /** What a connection needs of its pool. */
 export interface Keeper {
   /** The `Host` of requests that name none. */
   readonly host: string
+  /** It is connected, and free for its first call. */
+  opened(connection: UpstreamConnection): void
   /** The connection is free for the next call. */
   keep(connection: UpstreamConnection, keptForMs: number | undefined): void
   /** It is closed. */
   forget(connection: UpstreamConnection): void
-  /** Sends a call on a new connection. */
+  /** Sends a call again, on a new connection. */
   repeat(call: UpstreamCall): void
 }
 
@@ -23,8 +31,10 @@ const SCRATCH = Buffer.alloc(65_536)
 
 /** One connection to an upstream. It carries one call at a time: nothing is pipelined. */
 export class UpstreamConnection implements Line, ReplySink {
+  /** Milliseconds of the keeper's clock. */
+  readonly bornAtMs: number
   readonly #keeper: Keeper
-  #socket: Bun.Socket<UpstreamConnection> | undefined
+  #socket: Wire | undefined
   #call: UpstreamCall | undefined
   #reader: ReplyReader | undefined
   #head: ReplyHead | undefined
@@ -36,18 +46,20 @@ export class UpstreamConnection implements Line, ReplySink {
   #isPaused = false
   #isClosed = false
 
-  constructor(keeper: Keeper) {
+  constructor(keeper: Keeper, bornAtMs: number) {
     this.#keeper = keeper
+    this.bornAtMs = bornAtMs
   }
 
   /** The socket is connected. */
-  opened(socket: Bun.Socket<UpstreamConnection>): void {
+  opened(socket: Wire): void {
     this.#socket = socket
     socket.setNoDelay(true)
+    this.#keeper.opened(this)
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed
+  get wasOpened(): boolean {
+    return this.#socket !== undefined
   }
 
   /** Sends a call. */
@@ -71,9 +83,15 @@ export class UpstreamConnection implements Line, ReplySink {
   /** Writes the next piece of an upload; false when `drained` is to be waited for first. */
   send(bytes: Uint8Array): boolean {
     if (this.#isClosed) return true
+    if (this.#unsent) {
+      this.#unsent = Buffer.concat([this.#unsent, bytes])
+      return false
+    }
     const written = Math.max(this.#socket?.write(bytes) ?? 0, 0)
     if (written === bytes.length) return true
-    this.#unsent = bytes.slice(written)
+    const rest = bytes.subarray(written)
+    // The next call is put together in the same place.
+    this.#unsent = bytes.buffer === SCRATCH.buffer ? new Uint8Array(rest) : rest
     return false
   }
 
@@ -137,6 +155,13 @@ export class UpstreamConnection implements Line, ReplySink {
     drained?.()
   }
 
+  /** The upstream sends nothing more: a body that ends with the connection is whole. After a reset this is not called. */
+  ended(): void {
+    const call = this.#call
+    if (call && this.#reader?.close()) call.answer()
+    this.closed()
+  }
+
   /** The socket is closed by either side. */
   closed(error?: Error): void {
     if (this.#isClosed) return
@@ -148,13 +173,16 @@ export class UpstreamConnection implements Line, ReplySink {
     const reader = this.#reader
     this.#call = undefined
     if (!call || call.isOver || !reader) return
-    if (reader.close()) {
-      call.answer()
-      return
-    }
     if (this.#served > 0 && !reader.hasBegun && call.mayRepeat()) this.#keeper.repeat(call)
     else if (this.#head) call.fail(new MalformedReply('the reply broke off'))
     else call.fail(ConnectionFailure.from(error, 'closed before a reply'))
+  }
+
+  /** Closes it in the middle of whatever it does: its call fails with the error. */
+  giveUp(error: unknown): void {
+    const call = this.#call
+    this.drop()
+    call?.fail(error)
   }
 
   pause(): void {
@@ -174,13 +202,19 @@ export class UpstreamConnection implements Line, ReplySink {
     this.#socket?.terminate()
   }
 
+  /** Closes it between two calls, in a way the upstream does not take for a fault. */
+  close(): void {
+    this.#socket?.end()
+  }
+
   #release(isMore: boolean): void {
     const head = this.#head
     this.#call = undefined
     this.#reader = undefined
     this.#served++
     this.resume()
-    if (isMore || !head?.isKept || !this.#isUploaded || this.#unsent) this.#socket?.terminate()
+    if (!this.#isUploaded || this.#unsent) this.drop()
+    else if (isMore || !head?.isKept) this.close()
     else this.#keeper.keep(this, head.keptForMs)
   }
 

@@ -67,7 +67,10 @@ export function readHead(text: string, method: string): ReplyHead {
     headers.set('connection', options)
     dropConnectionFields(headers)
   }
-  const isKept = framing !== 'until-close' && (isHttp10 ? names(options, 'keep-alive') : !names(options, 'close'))
+  // A body that must not be there comes all the same, it seems: it would be read as the next reply.
+  const isClean = status !== 204 || (coding === undefined && Number(length ?? 0) === 0)
+  const isKept =
+    isClean && framing !== 'until-close' && (isHttp10 ? names(options, 'keep-alive') : !names(options, 'close'))
   return { status, reason: start[3] ?? '', headers, framing, isKept, keptForMs: timeoutOf(keepAlive) }
 }
 

@@ -54,7 +54,7 @@ export class ReplyReader {
         }
         case 'chunked': {
           this.#chunks ??= new ChunkedBody()
-          const end = this.#chunks.read(bytes, at, (data) => this.#sink.body(data))
+          const end = this.#chunks.read(bytes, at, this.#sink)
           if (end < 0) return false
           at = end
           this.#finish()
@@ -70,7 +70,7 @@ export class ReplyReader {
     return false
   }
 
-  /** The connection was closed by the upstream. Returns false when the reply was not whole. */
+  /** The upstream ended the connection in order. Returns false when the reply is not whole. */
   close(): boolean {
     if (this.#state === 'until-close') this.#finish()
     return this.#state === 'over'
@@ -85,7 +85,7 @@ export class ReplyReader {
       throw new MalformedReply(`a head of more than ${MAX_HEAD_BYTES} bytes`)
     }
     if (end < 0) {
-      refuseHopeless(whole, start)
+      refuseHopeless(whole, start, Math.max(start, pendingBytes))
       this.#pending = Buffer.from(whole.subarray(start))
       return bytes.length
     }
@@ -124,10 +124,10 @@ const LF = 10
 const CR = 13
 
 /** What can never become a head is known before its end: nobody waits for more of it. */
-function refuseHopeless(bytes: Buffer, start: number): void {
+function refuseHopeless(bytes: Buffer, start: number, newFrom: number): void {
   const begin = bytes.toString('latin1', start, start + STATUS_LINE_BEGIN.length)
   if (!STATUS_LINE_BEGIN.startsWith(begin)) throw new MalformedReply('no status line')
-  for (let at = bytes.indexOf(LF, start); at >= 0; at = bytes.indexOf(LF, at + 1)) {
+  for (let at = bytes.indexOf(LF, newFrom); at >= 0; at = bytes.indexOf(LF, at + 1)) {
     if (bytes[at - 1] !== CR) throw new MalformedReply('a line that ends in LF alone')
   }
 }
