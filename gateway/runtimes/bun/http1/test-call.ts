@@ -1,0 +1,30 @@
+import type { OutgoingRequest } from '../../../upstream/transport.ts'
+import { UpstreamCall } from './call.ts'
+
+/** A call, and the promise of its reply; a `GET /` unless told otherwise. */
+export function createCall(request: Partial<OutgoingRequest> & { readonly target?: string } = {}): {
+  readonly call: UpstreamCall
+  readonly reply: Promise<Response>
+} {
+  const { promise: reply, resolve, reject } = Promise.withResolvers<Response>()
+  const { target = '/', ...given } = request
+  const signal = new AbortController().signal
+  const outgoing = {
+    url: `http://up.test${target}`,
+    method: 'GET',
+    headers: new Headers(),
+    body: null,
+    signal,
+    ...given,
+  }
+  // Whoever does not look at a failure does not care for it.
+  reply.catch(() => {})
+  return { call: new UpstreamCall(outgoing, target, { resolve, reject }), reply }
+}
+
+/** What a promise is rejected with; undefined when it is not. */
+export const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
