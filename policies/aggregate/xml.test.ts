@@ -112,6 +112,24 @@ describe('what is no XML that is read', () => {
       body: '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>',
       cause: MARKUP,
     },
+    { name: 'one behind a comment that an instruction begins', body: `<?x <!-- ?>${LAUGHS}<!-- -->`, cause: MARKUP },
+    {
+      name: 'one behind CDATA that an instruction begins',
+      body: `<?x <![CDATA[ ?>${LAUGHS}<!-- ]]> -->`,
+      cause: MARKUP,
+    },
+    {
+      name: 'one behind a comment that an attribute begins',
+      body: `<?x?><a b="<!--"/>${LAUGHS}<!-- -->`,
+      cause: 'a "<"',
+    },
+    { name: 'one behind an instruction without end', body: `<?>${LAUGHS}<?x ?>`, cause: 'a "<"' },
+    { name: 'one behind quotes in an instruction', body: `<?x "?><!-- " ?>${LAUGHS}<!-- -->`, cause: 'no partner' },
+    {
+      name: 'more elements than are read, behind a comment that an instruction begins',
+      body: `<?x <!-- ?><a>${'<b/>'.repeat(50_001)}</a><!-- -->`,
+      cause: 'more than 50000',
+    },
     { name: 'a document type in the middle', body: '<a><!DOCTYPE b></a>', cause: MARKUP },
     { name: 'an entity nobody declared', body: '<a>&nbsp;</a>', cause: 'refers to an entity' },
     {

@@ -2,9 +2,18 @@ import { invalid } from '../invalid.ts'
 
 const MAX_MARKS = 50_000
 
-/** Comments and CDATA as a whole, what may begin a declaration, and what is counted or looked at. */
-const MARKS =
-  /<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<!|<|=\s*["']|&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[\da-fA-F]{1,6});|&/g
+/**
+ * Comments, CDATA, processing instructions and tags, each as the parser ends them, and any other `<`. In a value of an
+ * attribute XML has no `<` (§3.1), so that nothing within one can look like the beginning of something else.
+ */
+const MARKUP =
+  /<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>|<\?(?!>)[\s\S]*?\?>|<\/[^<>]*>|<[^<>!?/"'][^<>"']*(?:(?:"[^"<]*"|'[^'<]*')[^<>"']*)*>|</g
+
+/** The parser looks for the end of an instruction behind the quotes in it. */
+const BALANCED = /^[^"']*(?:(?:"[^"]*"|'[^']*')[^"']*)*$/
+
+/** What is counted or looked at, outside of comments, CDATA and instructions. */
+const MARKS = /=\s*["']|&(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[\da-fA-F]{1,6});|&/g
 
 /** Characters XML 1.0 §2.2 leaves out. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be there.
@@ -17,11 +26,38 @@ const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/
 export function assertHarmless(text: string): void {
   if (FORBIDDEN.test(text)) throw invalid('the XML has a character that must not be there')
   let marks = 0
-  for (const [mark] of text.matchAll(MARKS)) {
-    if (mark === '<!') throw invalid('the XML has a document type or an unfinished comment: neither is read')
-    if (mark === '&') throw invalid('the XML refers to an entity it does not have')
+  let end = 0
+  for (const { 0: markup, index } of text.matchAll(MARKUP)) {
+    look(text.slice(end, index))
+    end = index + markup.length
+    count()
+    if (markup === '<') throw invalid(strayOf(text[end]))
+    if (markup.startsWith('<?')) assertBalanced(markup)
+    else if (!markup.startsWith('<!')) look(markup)
+  }
+  look(text.slice(end))
+
+  function look(piece: string): void {
+    if (!piece.includes('&') && !piece.includes('=')) return
+    for (const [mark] of piece.matchAll(MARKS)) {
+      if (mark === '&') throw invalid('the XML refers to an entity it does not have')
+      count()
+    }
+  }
+
+  function count(): void {
     if (++marks > MAX_MARKS) throw invalid(`the XML has more than ${MAX_MARKS} elements, attributes and references`)
   }
+}
+
+function strayOf(next: string | undefined): string {
+  return next === '!'
+    ? 'the XML has a document type or an unfinished comment: neither is read'
+    : 'the body is not valid XML: a "<" begins no tag'
+}
+
+function assertBalanced(instruction: string): void {
+  if (!BALANCED.test(instruction)) throw invalid('the XML has an instruction with a quote that has no partner')
 }
 
 const REFERENCE = /&(?:(amp|lt|gt|quot|apos)|#(\d+)|#x([\da-fA-F]+));/g
