@@ -248,14 +248,16 @@ describe('a booking that fails', () => {
     expect(services.standing).toEqual(['flight', 'hotel', 'payment'])
   })
 
-  test('takes nothing back of a request that was completed when a repeat of it fails', async () => {
+  test('takes nothing back of a request that was completed however often a repeat of it fails', async () => {
     let isDown = false
     const services = createBookingServices((service) => (isDown && service === 'hotel' ? 'fail' : 'ok'))
     const { gateway, clock, storage } = await openBooking({ upstream: services.answer })
     expect((await gateway.fetch(...TRIP('k'))).status).toBe(200)
     isDown = true
-    const repeat = await gateway.fetch(...TRIP('k'))
-    expect([repeat.status, await writesOf(repeat)]).toEqual([502, { flight: 'done', hotel: 'done' }])
+    for (let i = 0; i < 2; i++) {
+      const repeat = await gateway.fetch(...TRIP('k'))
+      expect([repeat.status, await writesOf(repeat)]).toEqual([502, { flight: 'done', hotel: 'done' }])
+    }
     isDown = false
     await clock.advance(60_000)
     expect(await storage.counts()).toEqual(EMPTY)

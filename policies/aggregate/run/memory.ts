@@ -64,7 +64,8 @@ function forbidsKeeping(headers: Headers, isPersonal: boolean): boolean {
 
 /**
  * What a reply is remembered by: everything the call is made of, what earlier policies say of the caller included; the
- * address of the gateway as the client has it, of which upstreams may make links; and the caller itself, when what is asked depends on it. Undefined when the caller cannot be told from others.
+ * address of the gateway as the client has it, of which upstreams may make links; and the caller itself, when what is
+ * asked depends on it. Undefined when the caller cannot be told from others.
  */
 export function memoryKey(part: Part, request: PartRequest, exchange: Exchange): string | undefined {
   const caller = part.keeping?.isPersonal ? callerOf(exchange) : ''
