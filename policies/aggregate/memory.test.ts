@@ -79,14 +79,16 @@ describe('a part that is cached', () => {
   test('is kept by the address of the gateway that its client wrote, of which upstreams may make links', async () => {
     const page = await openPage({
       parts: { a: { cache: '10s' } },
-      answers: { a: ({ headers }) => Response.json(headers.get('x-forwarded-host')) },
+      answers: {
+        a: ({ headers }) => Response.json(`${headers.get('x-forwarded-proto')}://${headers.get('x-forwarded-host')}`),
+      },
     })
-    const as = async (host: string) => (await page.fetch('/page/1', { headers: { host } })).json()
-    for (let i = 0; i < 2; i++) {
-      expect(await as('evil.test')).toEqual({ a: 'evil.test' })
-      expect(await as('shop.test')).toEqual({ a: 'shop.test' })
+    const addresses = ['http://evil.test', 'http://shop.test', 'https://shop.test']
+    for (const address of [...addresses, ...addresses]) {
+      const headers = { host: new URL(address).host }
+      expect(await (await page.fetch(`${address}/page/1`, { headers })).json()).toEqual({ a: address })
     }
-    expect(page.asked).toHaveLength(2)
+    expect(page.asked).toHaveLength(addresses.length)
   })
 
   test('keeps no failure', async () => {

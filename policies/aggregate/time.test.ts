@@ -298,4 +298,26 @@ describe('an aggregate that is decided', () => {
     expect(page.records[0]).toMatchObject({ failure: 'client-gone' })
     expect(page.records[0]?.policies).toBeUndefined()
   })
+
+  test('asks nobody for a client that has left before', async () => {
+    const client = new AbortController()
+    const leaving = definePolicy({
+      name: 'leaving',
+      at: 'route',
+      options: z.strictObject({}),
+      create: () => (_exchange, next) => {
+        client.abort()
+        return next()
+      },
+    })
+    const parts = { a: { upstream: 'a', path: '/a' } }
+    const page = await openPage({
+      parts,
+      route: { policies: ['leaving', { aggregate: { parts } }] },
+      register: [leaving],
+      answers: { a: {} },
+    })
+    expect((await page.fetch('/page/1', {}, { ip: '192.0.2.1', gone: client.signal })).status).toBe(499)
+    expect(page.asked).toEqual([])
+  })
 })
