@@ -117,6 +117,26 @@ describe('a part for each item of a list', () => {
     }
   })
 
+  test.each([
+    { name: 'too long for a path', part: { query: { q: '{body.text}' } } },
+    { name: 'not too long for a body', part: { method: 'POST', safe: true, body: { text: '{body.text}' } } },
+    { name: 'too long for a body', part: { method: 'POST', safe: true, body: { text: '{body.text}{body.text}' } } },
+    { name: 'long in a field', part: { headers: { 'x-text': '{body.text}' } } },
+  ])('is not worded to its end when one value of the client makes every call long: $name', async ({ part }) => {
+    let worded = 0
+    const list = { path: '/of/{item}', 'for-each': { items: '{body.items}', 'at-most': 10_000, fallback: 0 }, ...part }
+    const page = await openPage({
+      parts: { each: list, z: {} },
+      answers: { each: () => Response.json(++worded), z: 1 },
+    })
+    const body = JSON.stringify({ items: Array.from({ length: 10_000 }, (_, i) => i), text: 'x'.repeat(600_000) })
+    const response = await page.fetch('/page/1', { method: 'POST', body, headers: JSON_TYPE })
+    expect(await response.text()).toBe('{"z":1}')
+    expect(compositionOf(response).parts.each).toEqual({ failed: true, error: 'input' })
+    expect(JSON.stringify(page.records)).toContain('its calls would have more than 33554432 characters together')
+    expect(worded).toBe(0)
+  })
+
   test('makes at most so many calls at once', async () => {
     const items = Array.from({ length: 10 }, (_, sku) => ({ sku }))
     let [open, most] = [0, 0]

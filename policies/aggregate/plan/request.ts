@@ -20,7 +20,16 @@ export interface PartRequest {
 /** Longest path a call may have; replies of other parts can stand in it. */
 export const MAX_PATH_LENGTH = 16_384
 /** Longest body, in characters. */
-const MAX_BODY_LENGTH = 1_048_576
+export const MAX_BODY_LENGTH = 1_048_576
+
+/** A call would be too long, which is known only once its values are put together. */
+export class TooLong extends PartFailure {}
+
+class Excess extends GatewayError {
+  constructor(what: 'path' | 'body', limit: number) {
+    super('invalid-request', { detail: `its ${what} would have more than ${limit} characters` })
+  }
+}
 
 /** Compiles what a part asks. The function throws `PartFailure` (`input`) when a value it needs is not there. */
 export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest {
@@ -41,15 +50,16 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
     try {
       const rendered = withQuery(path.path(scope), query, scope)
       if (rendered.length > MAX_PATH_LENGTH) {
-        throw tooLong(`its path would have more than ${MAX_PATH_LENGTH} characters`)
+        throw new Excess('path', MAX_PATH_LENGTH)
       }
       return { method, path: rendered, fields: fields(scope), body: body && bodyText(body(scope)) }
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       const { detail } = error
+      const Failure = error instanceof Excess ? TooLong : PartFailure
       // What another part did not bring is an upstream's failure; what the client did not send is the client's.
-      if (!readsParts) throw new PartFailure('input', { code: 'invalid-request', detail, cause: detail })
-      throw new PartFailure('input', { cause: detail })
+      if (!readsParts) throw new Failure('input', { code: 'invalid-request', detail, cause: detail })
+      throw new Failure('input', { cause: detail })
     }
   }
 
@@ -69,11 +79,7 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
 function bodyText(value: unknown): string | undefined {
   const text = JSON.stringify(value) as string | undefined
   if (text === undefined || text.length <= MAX_BODY_LENGTH) return text
-  throw tooLong(`its body would have more than ${MAX_BODY_LENGTH} characters`)
-}
-
-function tooLong(detail: string): GatewayError {
-  return new GatewayError('invalid-request', { detail })
+  throw new Excess('body', MAX_BODY_LENGTH)
 }
 
 /** True when a value can come from an upstream's reply, so that it is not the client who failed to send it. */

@@ -35,7 +35,12 @@ export function askEach(part: Part, each: ForEach, asking: AskEach): void {
 }
 
 function askForItems(part: Part, each: ForEach, items: readonly unknown[], asking: AskEach): void {
-  const { calls, unasked } = callsFor(part, each, items, asking.scope)
+  const worded = callsFor(part, each, items, asking.scope)
+  if (worded instanceof PartFailure) {
+    asking.done({ failure: worded })
+    return
+  }
+  const { calls, unasked } = worded
   const gathering = new Gathering(part, each, items.length, asking)
   for (const [position, failure] of unasked) gathering.miss(position, { failure })
   gathering.start(calls)

@@ -2,7 +2,7 @@ import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
 import { PartFailure } from '../failure.ts'
 import type { Batch, ForEach } from '../plan/for-each.ts'
 import type { Part } from '../plan/part.ts'
-import type { PartRequest } from '../plan/request.ts'
+import { MAX_BODY_LENGTH, type PartRequest, TooLong } from '../plan/request.ts'
 import type { Key } from '../reply/join.ts'
 import { render } from './ask.ts'
 
@@ -33,16 +33,40 @@ export function readList({ list, source, atMost, isClients }: ForEach, scope: Sc
   return new PartFailure('too-many', { ...code, cause, ...(isClients && { detail: cause }) })
 }
 
-/** Words the calls for all items: one for each that differs, or one for many keys. */
-export function callsFor(part: Part, each: ForEach, items: readonly unknown[], scope: Scope): ItemCalls {
-  return each.batch ? batchedCalls(part, each.batch, items, scope) : singleCalls(part, items, scope)
+/** Most that the calls for one list may have together, in characters: one value of a client may stand in each of them. */
+const MAX_LIST_LENGTH = 32 * MAX_BODY_LENGTH
+
+/** Words the calls for all items: one for each that differs, or one for many keys; or says why that is too much. */
+export function callsFor(part: Part, each: ForEach, items: readonly unknown[], scope: Scope): ItemCalls | PartFailure {
+  let left = MAX_LIST_LENGTH
+  const word = (item: Scope) => {
+    const request = render(part, item)
+    left -= lengthOf(request)
+    if (left >= 0) return request
+    throw new PartFailure('input', { cause: `its calls would have more than ${MAX_LIST_LENGTH} characters together` })
+  }
+  try {
+    return each.batch ? batchedCalls(word, each.batch, items, scope) : singleCalls(word, items, scope)
+  } catch (error) {
+    if (error instanceof PartFailure) return error
+    throw error
+  }
 }
 
-function singleCalls(part: Part, items: readonly unknown[], scope: Scope): ItemCalls {
+type Word = (scope: Scope) => PartRequest | PartFailure
+
+/** Of a call that is too long itself, at least what was put together for it. */
+function lengthOf(request: PartRequest | PartFailure): number {
+  if (request instanceof PartFailure) return request instanceof TooLong ? MAX_BODY_LENGTH : 0
+  const { path, fields, body = '' } = request
+  return fields.reduce((sum, [, value]) => sum + value.length, path.length + body.length)
+}
+
+function singleCalls(word: Word, items: readonly unknown[], scope: Scope): ItemCalls {
   const calls = new Map<string, { readonly request: PartRequest; readonly positions: number[] }>()
   const unasked = new Map<number, PartFailure>()
   for (const [index, item] of items.entries()) {
-    const request = render(part, extendScope(scope, { item, index }))
+    const request = word(extendScope(scope, { item, index }))
     if (request instanceof PartFailure) {
       unasked.set(index, request)
       continue
@@ -56,7 +80,7 @@ function singleCalls(part: Part, items: readonly unknown[], scope: Scope): ItemC
   return { calls: [...calls.values()], unasked }
 }
 
-function batchedCalls(part: Part, batch: Batch, items: readonly unknown[], scope: Scope): ItemCalls {
+function batchedCalls(word: Word, batch: Batch, items: readonly unknown[], scope: Scope): ItemCalls {
   const unasked = new Map<number, PartFailure>()
   const byKey = new Map<string, { readonly key: Key; readonly positions: number[] }>()
   for (const [index, item] of items.entries()) {
@@ -74,7 +98,7 @@ function batchedCalls(part: Part, batch: Batch, items: readonly unknown[], scope
   for (let start = 0; start < wanted.length; start += batch.atMost) {
     const chunk = wanted.slice(start, start + batch.atMost)
     const keys = new Map(chunk.flatMap(({ key, positions }) => positions.map((position) => [position, key] as const)))
-    const request = render(part, extendScope(scope, { keys: chunk.map(({ key }) => key) }))
+    const request = word(extendScope(scope, { keys: chunk.map(({ key }) => key) }))
     if (request instanceof PartFailure) for (const position of keys.keys()) unasked.set(position, request)
     else calls.push({ request, positions: [...keys.keys()], keys })
   }
