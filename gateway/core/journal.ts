@@ -79,7 +79,10 @@ export interface Saga {
    * `idempotency-key-reused` when one that was completed has made another call with this key.
    */
   intend(write: WriteDraft): Promise<void>
-  /** Resolves once the outcome is durable; says nothing when it cannot be written, as it is then asked for again. */
+  /**
+   * Notes the outcome with what is noted next, at the end of this turn at the latest, and does not wait for it: until it
+   * is durable, or when it cannot be written, the outcome counts as unknown and is asked for again.
+   */
   note(part: string, outcome: WriteOutcome): Promise<void>
   /**
    * The answer is decided: of the writes that are done, those it shows stay, and the others are undone. Throws

@@ -64,6 +64,8 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     attempts: 0,
   }
   const facts = { saga: id, route: draft.route }
+  /** Complete, or to be undone: nothing is written any more. */
+  let isDecided = false
   const put = (next: SagaEntry<SagaState>) => storage.change(id, () => next)
 
   /** The decision stands even if it cannot be written now (e.g. disk full): it is written later. */
@@ -89,6 +91,15 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     throw new GatewayError('idempotency-key-reused', {
       detail: 'The key belongs to a request that was completed and has written something else',
     })
+  }
+
+  /** It was decided to undo while the intent was on its way to the disk: the write is not made. Always throws. */
+  async function withdraw(next: SagaEntry<SagaState>, part: string): Promise<never> {
+    if (entry.writes.length === 0) {
+      entry = { ...next, writes: withWrite(next.writes, part, { stage: 'not-done' }) }
+      await decideToUndo('it was decided before its first write was made')
+    }
+    throw new GatewayError('overloaded')
   }
 
   /** Never throws. True once it is durable that everything is undone. */
@@ -121,9 +132,9 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     },
 
     async intend(write) {
-      if (entry.state !== 'open') throw new GatewayError('overloaded')
       await onStep?.('before-intent')
       const noted: JournalWrite = { ...write, stage: 'pending', ...(await againstPast(write)) }
+      if (isDecided) throw new GatewayError('overloaded')
       const next = { ...entry, state: 'open', writes: [...entry.writes, noted] } as const
       try {
         await (entry.writes.length === 0 ? storage.add(next) : put(next))
@@ -132,6 +143,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
         log.error('Cannot note a write', { ...facts, part: write.part, reason: messageOf(cause) })
         throw toGatewayError(cause, 'its write cannot be noted, so it was not made')
       }
+      if (isDecided) return withdraw(next, write.part)
       entry = next
       await onStep?.('after-intent')
     },
@@ -139,7 +151,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     async note(part, outcome) {
       await onStep?.('after-reply')
       // What comes after the decision changes nothing: the undoer finds out by itself.
-      if (entry.state !== 'open') return
+      if (isDecided) return
       const { kind: stage } = outcome
       const reason = outcome.kind === 'unknown' ? { reason: outcome.reason } : {}
       const known = entry.writes.find((write) => write.part === part)?.compensation
@@ -148,15 +160,15 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
           ? { compensation: { ...known, values: { ...known.values, ...outcome.ofReply } } }
           : {}
       entry = { ...entry, writes: withWrite(entry.writes, part, { stage, ...reason, ...compensation }) }
-      try {
-        await put(entry)
-      } catch (error) {
+      // Not waited for: until it is on the disk the write counts as unknown, and the next intent or the end shares its sync.
+      put(entry).catch((error: unknown) => {
         log.error('Cannot note the outcome of a write', { ...facts, part, outcome: stage, reason: messageOf(error) })
-      }
+      })
       await onStep?.('after-note')
     },
 
     async complete(shown) {
+      isDecided = true
       if (entry.writes.length === 0) return
       await onStep?.('before-completion')
       const writes = withoutPending(entry).map((write) =>
@@ -182,6 +194,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     },
 
     async undo(reason, waitMs) {
+      isDecided = true
       if (entry.writes.length === 0) return
       await onStep?.('before-undoing')
       const decided = await decideToUndo(reason)
