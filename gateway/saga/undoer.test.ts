@@ -27,17 +27,18 @@ function writeTo(part: string, changes: Partial<JournalWrite> = {}): JournalWrit
   return { ...SOME_WRITE, part, upstream: part, stage: 'done', compensation, ...changes }
 }
 
+function toUndo(id: string, writes: readonly JournalWrite[], attempts = 0): SagaEntry {
+  const draft = { ...sagaOf('some').draft, withinMs: 60_000 }
+  return sagaOf(id, { draft, writes, state: 'undoing', beganAtMs: 0, attempts })
+}
+
 type Ask = (upstream: string, request: OwnRequest, nth: number) => Response | Promise<Response>
 
 /** Has sagas undone, which began at the time 0 and may be tried for a minute; each pause is as long as it can be. */
 async function openUndoer(sagas: readonly (readonly JournalWrite[])[], ask: Ask) {
   const clock = createVirtualClock(0)
   const storage = createMemorySagas({ now: clock.now })
-  for (const [i, writes] of sagas.entries()) {
-    const draft = { ...sagaOf('some').draft, withinMs: 60_000 }
-    const entry: SagaEntry = sagaOf(`${i}`, { draft, writes, state: 'undoing', beganAtMs: 0 })
-    await storage.add(entry)
-  }
+  for (const [i, writes] of sagas.entries()) await storage.add(toUndo(`${i}`, writes))
   const { log, metrics } = recordTelemetry()
   /** Whom it has asked for what, and when in seconds. */
   const asked: string[] = []
@@ -126,5 +127,26 @@ describe('an undoer', () => {
     expect(await left()).toEqual({ ...NOTHING, undoing: 1 })
     await clock.advance(2_000)
     expect(await left()).toEqual({ ...NOTHING, parked: 1 })
+  })
+
+  test('leaves an upstream alone for as long as that says, but tries at the end of the time in any case', async () => {
+    const away = () => new Response(null, { status: 503, headers: { 'retry-after': '300' } })
+    const { clock, asked, left } = await openUndoer([[writeTo('a')]], away)
+    await clock.advance(120_000)
+    expect(asked).toEqual(['0 DELETE a', '60 DELETE a'])
+    expect(await left()).toEqual({ ...NOTHING, parked: 1 })
+  })
+
+  test('counts no attempt where it leaves an upstream alone', async () => {
+    const away = () => new Response(null, { status: 503, headers: { 'retry-after': '5' } })
+    const { clock, storage, asked, left } = await openUndoer([[writeTo('a')]], (_upstream, _request, nth) =>
+      nth === 1 ? away() : done(),
+    )
+    await storage.add(toUndo('tried', [writeTo('a')], 3))
+    await clock.advance(4_000)
+    expect(await storage.find('tried')).toMatchObject({ attempts: 3, nextAtMs: 5_000 })
+    await clock.advance(2_000)
+    expect(asked).toEqual(['0 DELETE a', '5 DELETE a', '5 DELETE a'])
+    expect(await left()).toEqual(NOTHING)
   })
 })
