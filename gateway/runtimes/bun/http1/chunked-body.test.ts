@@ -98,6 +98,11 @@ describe('a body in chunks', () => {
     })
   }
 
+  test('may have as many extensions as chunks', () => {
+    const chunk = `1;${'a'.repeat(1_000)}\r\nx\r\n`
+    expect(decode(`${chunk.repeat(100)}${LAST}`)).toEqual({ data: 'x'.repeat(100), rest: '' })
+  })
+
   test('may have extensions of 4,095 characters, and trailers of 16 KiB', () => {
     expect(decode(`1;${'a'.repeat(4_095)}\r\nx\r\n${LAST}`).data).toBe('x')
     expect(decode(`0\r\n${'X'.repeat(16_382)}\r\n\r\n`).rest).toBe('')

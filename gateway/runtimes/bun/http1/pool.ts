@@ -50,8 +50,7 @@ export class ConnectionPool implements Keeper {
   constructor(origin: string, now: () => number) {
     const url = new URL(origin)
     this.host = url.host
-    // An IPv6 address stands in brackets in URLs alone.
-    this.#hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
+    this.#hostname = url.hostname
     this.#port = Number(url.port || 80)
     this.#now = now
   }
