@@ -158,6 +158,23 @@ describe('a connection', () => {
     })
   }
 
+  // `Response` refuses bodies of some statuses on other runtimes, and Bun may come to do so.
+  for (const [name, pieces] of [
+    ['at once', ['HTTP/1.1 205 Reset Content\r\nContent-Length: 2\r\n\r\nok']],
+    ['in pieces', ['HTTP/1.1 205 Reset Content\r\nContent-Length: 2\r\n\r\n', 'ok']],
+  ] as const) {
+    test(`is kept after a status that has no body though one comes, ${name}`, async () => {
+      const { call, reply } = createCall()
+      connection.carry(call)
+      for (const piece of pieces) {
+        connection.data(bytes(piece))
+        await new Promise(setImmediate)
+      }
+      expect((await reply).status).toBe(205)
+      expect(keeper.events).toEqual(['opened', 'keep'])
+    })
+  }
+
   test('is closed when something comes that nobody asked for', async () => {
     await serveOne()
     connection.data(bytes('HTTP/1.1 408 Request Timeout\r\n\r\n'))
