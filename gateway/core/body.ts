@@ -35,6 +35,7 @@ export function createIncomingBody(
   now: () => number = () => Number.NaN,
 ): IncomingBody {
   const source = request.body
+  if (source === null) return NO_BODY
   let read: Promise<Uint8Array<ArrayBuffer>> | undefined
   let buffered: Uint8Array<ArrayBuffer> | undefined
   let taken = false
@@ -73,8 +74,7 @@ export function createIncomingBody(
       return parsed
     },
     take() {
-      if (buffered) return buffered.byteLength > 0 || source ? buffered : null
-      if (!source) return null
+      if (buffered) return buffered
       if (taken) throw new TypeError('The request body can be streamed only once')
       taken = true
       return watched(source, limitBytes, {
@@ -91,6 +91,16 @@ export function createIncomingBody(
       return failure
     },
   }
+}
+
+/** That of most requests: there is none. */
+const NO_BODY: IncomingBody = {
+  bytes: async () => new Uint8Array(),
+  json: async () => undefined,
+  parsed: undefined,
+  take: () => null,
+  isReading: false,
+  failure: undefined,
 }
 
 /** The connection is closed afterwards: the rest of the body is not worth reading. */

@@ -23,6 +23,10 @@ export interface Trace {
 
 /** Header fields the gateway itself decides for every upstream call of this exchange, whatever the client sent. */
 export interface HeaderEdits {
+  /** Another number after every change. */
+  readonly version: number
+  /** Whether it sets or removes this field, named in lower case. */
+  decides(name: string): boolean
   set(name: string, value: string): void
   remove(name: string): void
   applyTo(headers: Headers): void

@@ -19,9 +19,9 @@ export interface Scope {
   readonly parts?: unknown
   /** What a part of an aggregate is asked for, one after the other, and its place in the list. */
   readonly item?: unknown
-  readonly index?: number
+  readonly index?: number | undefined
   /** What one call for many items asks for. */
-  readonly keys?: readonly (string | number)[]
+  readonly keys?: readonly (string | number)[] | undefined
   /** `{ id }`, inside `enqueue` only. */
   readonly command?: unknown
   /** `{ complete, missing }`, inside the whole answer of an `aggregate` only. */
@@ -32,7 +32,69 @@ export interface Scope {
 
 /** A scope with some values added, e.g. the parts of an aggregate; the rest stays lazy. */
 export function extendScope(scope: Scope, added: Partial<Pick<Scope, LocalRoot>>): Scope {
-  return Object.assign(Object.create(scope), added)
+  return new ExtendedScope(scope, added)
+}
+
+/** A class, because an object that inherits from another one of each request would be slow to make and to read. */
+class ExtendedScope implements Scope {
+  readonly base: Scope
+  readonly response: unknown
+  readonly parts: unknown
+  readonly item: unknown
+  readonly index: number | undefined
+  readonly keys: Scope['keys']
+  readonly command: unknown
+  readonly composition: unknown
+  readonly write: unknown
+
+  constructor(base: Scope, added: Partial<Pick<Scope, LocalRoot>>) {
+    const { response, parts, item, index, keys, command, composition, write } = added
+    this.base = base
+    this.response = response ?? base.response
+    this.parts = parts ?? base.parts
+    this.item = 'item' in added ? item : base.item
+    this.index = index ?? base.index
+    this.keys = keys ?? base.keys
+    this.command = command ?? base.command
+    this.composition = composition ?? base.composition
+    this.write = write ?? base.write
+  }
+
+  get params() {
+    return this.base.params
+  }
+
+  query(name: string) {
+    return this.base.query(name)
+  }
+
+  header(name: string) {
+    return this.base.header(name)
+  }
+
+  cookie(name: string) {
+    return this.base.cookie(name)
+  }
+
+  get claims() {
+    return this.base.claims
+  }
+
+  get clientIp() {
+    return this.base.clientIp
+  }
+
+  get clientId() {
+    return this.base.clientId
+  }
+
+  get route() {
+    return this.base.route
+  }
+
+  get body() {
+    return this.base.body
+  }
 }
 
 /** The value of one cookie (RFC 6265 §4.2), quotes removed; undefined when it is not there. */

@@ -31,7 +31,7 @@ class ArrivedExchange implements Exchange {
   readonly record: ExchangeRecord = { calls: [], policies: {} }
   readonly waitUntil: (work: Promise<unknown>) => void
   readonly body: IncomingBody
-  readonly outgoing: HeaderEdits = createHeaderEdits()
+  readonly outgoing: HeaderEdits = new OutgoingEdits()
   readonly scope: Scope
   readonly values: Map<Key<unknown>, unknown> = new Map()
 
@@ -107,20 +107,33 @@ class ExchangeScope implements Scope {
   }
 }
 
-function createHeaderEdits(): HeaderEdits {
-  let edits: Map<string, string | undefined> | undefined
-  const put = (name: string, value: string | undefined) => {
-    edits ??= new Map()
-    edits.set(name.toLowerCase(), value)
+class OutgoingEdits implements HeaderEdits {
+  version = 0
+  edits: Map<string, string | undefined> | undefined
+
+  set(name: string, value: string): void {
+    this.put(name, value)
   }
-  return {
-    set: put,
-    remove: (name) => put(name, undefined),
-    applyTo(headers) {
-      for (const [name, value] of edits ?? []) {
-        if (value === undefined) headers.delete(name)
-        else headers.set(name, value)
-      }
-    },
+
+  remove(name: string): void {
+    this.put(name, undefined)
+  }
+
+  decides(name: string): boolean {
+    return this.edits?.has(name) ?? false
+  }
+
+  applyTo(headers: Headers): void {
+    if (!this.edits) return
+    for (const [name, value] of this.edits) {
+      if (value === undefined) headers.delete(name)
+      else headers.set(name, value)
+    }
+  }
+
+  put(name: string, value: string | undefined): void {
+    this.edits ??= new Map()
+    this.edits.set(name.toLowerCase(), value)
+    this.version++
   }
 }

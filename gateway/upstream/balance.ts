@@ -7,6 +7,8 @@ export interface Target {
   /** Without a trailing slash; a call's path is appended. */
   readonly base: string
   readonly origin: string
+  /** What stands in `base` behind the origin; mostly empty. */
+  readonly basePath: string
   readonly weight: number
   inFlight: number
   /** Moving average of the time to a response's head, in milliseconds; 0 before the first. */
@@ -26,8 +28,9 @@ export function createBalancer(
   random: () => number,
 ): Balancer {
   const targets = plans.map(({ url, weight }): Target => {
-    const base = url.replace(/\/+$/, '')
-    return { base, origin: new URL(url).origin, weight, inFlight: 0, ewmaMs: 0, lastAtMs: 0 }
+    const { origin, pathname } = new URL(url)
+    const basePath = pathname.replace(/\/+$/, '')
+    return { base: origin + basePath, origin, basePath, weight, inFlight: 0, ewmaMs: 0, lastAtMs: 0 }
   })
   const [only] = targets
   if (only === undefined) throw new TypeError('An upstream needs a target')

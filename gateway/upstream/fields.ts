@@ -1,5 +1,5 @@
 import type { Client, Exchange } from '../core/exchange.ts'
-import type { ExchangeRecord } from '../core/record.ts'
+import { createKey } from '../core/keys.ts'
 import type { FieldList } from '../core/services.ts'
 
 /** Fields of one connection (RFC 9110 §7.6.1); they never cross the gateway. */
@@ -101,34 +101,72 @@ export function addGatewayFields(headers: Headers, exchange: Exchange): void {
   exchange.outgoing.applyTo(headers)
 }
 
-/** By the record of an exchange, which the contexts derived from it share. */
-const alreadySaid = new WeakMap<ExchangeRecord, Headers>()
+/** What the gateway says in the calls of one exchange, as long as no policy decides anew. */
+interface Said {
+  readonly headers: Headers
+  /** Undefined when one of them is for the transport to write. */
+  readonly lines: string | undefined
+  readonly names: ReadonlySet<string>
+  readonly version: number
+}
 
-/**
- * The fields of one of several calls that an exchange makes by itself. What the gateway says is put together once and
- * copied, which costs a fifth of saying it anew, and a field of the call's own never replaces it.
- */
+const alreadySaid = createKey<Said>('fields the gateway sends')
+
+/** Put together once and copied, which costs a fifth of saying it anew in each call. */
+function saidIn(exchange: Exchange): Said {
+  const known = exchange.get(alreadySaid)
+  if (known?.version === exchange.outgoing.version) return known
+  const headers = new Headers()
+  addGatewayFields(headers, exchange)
+  const names = new Set<string>()
+  let lines: string | undefined = ''
+  headers.forEach((value, name) => {
+    names.add(name)
+    lines = lines === undefined || OF_THE_CONNECTION.has(name) ? undefined : `${lines}${name}: ${value}\r\n`
+  })
+  const said = { headers, lines, names, version: exchange.outgoing.version }
+  exchange.set(alreadySaid, said)
+  return said
+}
+
+/** The fields of one of several calls that an exchange makes by itself; one of its own never replaces the gateway's. */
 export function fieldsOfOwnCall(own: FieldList, exchange: Exchange): Headers {
-  let said = alreadySaid.get(exchange.record)
-  if (said === undefined) {
-    said = new Headers()
-    addGatewayFields(said, exchange)
-    alreadySaid.set(exchange.record, said)
-  }
-  const headers = new Headers(said)
-  for (const [name, value] of own) if (name === 'user-agent' || !said.has(name)) headers.set(name, value)
+  const said = saidIn(exchange)
+  const headers = new Headers(said.headers)
+  for (const [name, value] of own) if (name === 'user-agent' || !said.names.has(name)) headers.set(name, value)
   exchange.outgoing.applyTo(headers)
   return headers
+}
+
+/** Written by the transport, for each connection and body. */
+const OF_THE_CONNECTION: ReadonlySet<string> = new Set(['host', 'content-length', ...HOP_BY_HOP])
+
+const PLAIN_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+const PLAIN_VALUE = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/
+
+/** The same as lines; undefined where only `Headers` knows what becomes of a field. */
+export function linesOfOwnCall(own: FieldList, exchange: Exchange): string | undefined {
+  const { lines, names } = saidIn(exchange)
+  if (lines === undefined) return undefined
+  let all = lines
+  for (const [name, value] of own) {
+    if (name === 'user-agent' || OF_THE_CONNECTION.has(name) || !PLAIN_NAME.test(name) || !PLAIN_VALUE.test(value))
+      return undefined
+    if (!names.has(name) && !exchange.outgoing.decides(name)) all += `${name}: ${value}\r\n`
+  }
+  return all
 }
 
 function appendTo(list: string | null | undefined, item: string): string {
   return list ? `${list}, ${item}` : item
 }
 
+const PLAIN_HOST = /^[\w.:[\]-]+$/
+
 /** RFC 7239 §4: IPv6 addresses and hosts with a port are quoted. */
 function forwardedElement({ protocol, host }: Client, peer: string | undefined): string {
   const node = peer === undefined ? 'unknown' : peer.includes(':') ? `"[${peer}]"` : peer
-  return `for=${node};proto=${protocol}${/^[\w.:[\]-]+$/.test(host) ? `;host="${host}"` : ''}`
+  return `for=${node};proto=${protocol}${PLAIN_HOST.test(host) ? `;host="${host}"` : ''}`
 }
 
 /** Removes the fields of the upstream's connection from a reply (RFC 9110 §7.6.1). */

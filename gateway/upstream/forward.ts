@@ -1,11 +1,13 @@
 import type { UpstreamPlan } from '../config/plan.ts'
+import type { CallBody } from '../core/body.ts'
 import { ClientGone, GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Handler } from '../core/pipeline.ts'
 import type { UpstreamServices } from '../core/services.ts'
 import { type Balancer, createBalancer, occupy, type Target, vacate } from './balance.ts'
+import { UpstreamCall } from './call.ts'
 import { cleanReply } from './reply.ts'
-import type { Transport } from './transport.ts'
+import type { OutgoingRequest, Transport } from './transport.ts'
 import { openTunnel } from './websocket.ts'
 
 /** The innermost handler of an upstream: chooses a target and makes one attempt. Failures are `GatewayError`s. */
@@ -42,8 +44,38 @@ export function createForwarder(
 }
 
 function send(call: Call, target: Target, transport: Transport): Promise<Response> {
-  const { method, headers, body, signal } = call
-  return transport.send({ url: target.base + call.path, method, headers, body, signal })
+  return transport.send(new Attempt(call, target))
+}
+
+/** A call on its way to one target. Its fields are put together by whoever needs them, in the form it needs. */
+class Attempt implements OutgoingRequest {
+  readonly origin: string
+  readonly target: string
+  readonly method: string
+  readonly body: CallBody
+  readonly signal: AbortSignal
+  readonly #call: Call
+
+  constructor(call: Call, { origin, basePath }: Target) {
+    this.origin = origin
+    this.target = basePath + call.path
+    this.method = call.method
+    this.body = call.body
+    this.signal = call.signal
+    this.#call = call
+  }
+
+  get url(): string {
+    return this.origin + this.target
+  }
+
+  get headers(): Headers {
+    return this.#call.headers
+  }
+
+  get fieldLines(): string | undefined {
+    return this.#call instanceof UpstreamCall ? this.#call.fieldLines : undefined
+  }
 }
 
 const CODES = {

@@ -3,9 +3,15 @@ import type { OpenSocket } from '../core/exchange.ts'
 
 /** One HTTP request as it goes onto the wire. */
 export interface OutgoingRequest {
+  /** `origin` and `target` together. */
   readonly url: string
+  readonly origin: string
+  /** Path and query, encoded. */
+  readonly target: string
   readonly method: string
   readonly headers: Headers
+  /** The same fields as `name: value` lines, each with its CRLF, where nobody has asked for them as `headers` yet. */
+  readonly fieldLines?: string | undefined
   readonly body: CallBody
   readonly signal: AbortSignal
 }

@@ -1,11 +1,11 @@
 import type { Plan, UpstreamPlan } from '../config/plan.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Call, Exchange } from '../core/exchange.ts'
+import type { Call } from '../core/exchange.ts'
 import { type Middleware, pipeline } from '../core/pipeline.ts'
-import { type CallRecord, createCallRecord } from '../core/record.ts'
-import type { FieldList, UpstreamHandler, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
+import type { CallRecord } from '../core/record.ts'
+import type { UpstreamHandler, UpstreamServices, Upstreams } from '../core/services.ts'
 import type { Metrics } from '../core/telemetry.ts'
-import { addGatewayFields, fieldsOfOwnCall } from './fields.ts'
+import { UpstreamCall } from './call.ts'
 import { createForwarder } from './forward.ts'
 import type { Transport } from './transport.ts'
 
@@ -35,8 +35,9 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   let waiting = 0
 
   return async (exchange, request) => {
-    const call = createCall(plan, exchange, request, version)
+    const call = new UpstreamCall(plan.name, exchange, request, version)
     const { record } = call
+    exchange.record.calls.push(record)
     const startedAt = clock.now()
     // A stuck upstream must not use up what the others need.
     const isOverloaded = waiting >= plan.concurrency
@@ -55,38 +56,11 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   }
 }
 
+const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx']
+
 function count(record: CallRecord, metrics: Metrics): void {
   const { upstream, version = '', failure, status = 0, durationMs = 0 } = record
-  const outcome = failure ?? `${Math.floor(status / 100)}xx`
+  const outcome = failure ?? CLASSES[Math.floor(status / 100)] ?? 'unknown'
   metrics.count('sluice_upstream_calls_total', { upstream, version, outcome })
   metrics.observe('sluice_upstream_call_duration_seconds', durationMs / 1_000, { upstream })
-}
-
-function createCall(
-  plan: UpstreamPlan,
-  exchange: Exchange,
-  request: UpstreamRequest,
-  version: string | undefined,
-): Call {
-  const headers = toHeaders(request.headers ?? [], exchange)
-  const record = createCallRecord(plan.name, request.part)
-  exchange.record.calls.push(record)
-  return {
-    exchange,
-    upstream: plan.name,
-    method: request.method,
-    path: request.path,
-    headers,
-    body: request.body ?? null,
-    signal: request.signal ?? exchange.signal,
-    version,
-    websocket: request.websocket ?? false,
-    record,
-  }
-}
-
-function toHeaders(given: Headers | FieldList, exchange: Exchange): Headers {
-  if (!(given instanceof Headers)) return fieldsOfOwnCall(given, exchange)
-  addGatewayFields(given, exchange)
-  return given
 }

@@ -6,8 +6,16 @@ import { createUpstreamTransport } from './upstream-transport.ts'
 const upstreamTransport = createUpstreamTransport(systemClock)
 afterAll(upstreamTransport.close)
 
-const send = (url: string, method: string) =>
-  upstreamTransport.send({ url, method, headers: new Headers(), body: null, signal: AbortSignal.timeout(10_000) })
+const send = (origin: string, method: string) =>
+  upstreamTransport.send({
+    url: `${origin}/`,
+    origin,
+    target: '/',
+    method,
+    headers: new Headers(),
+    body: null,
+    signal: AbortSignal.timeout(10_000),
+  })
 
 const failureOf = (work: Promise<unknown>) =>
   work.then(

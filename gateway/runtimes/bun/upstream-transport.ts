@@ -5,7 +5,7 @@ import { UpstreamCall } from './http1/call.ts'
 import { ConnectionFailure } from './http1/connection-failure.ts'
 import { MalformedReply } from './http1/malformed-reply.ts'
 import { ConnectionPools } from './http1/pools.ts'
-import { targetOf } from './http1/request-head.ts'
+import { writeTarget } from './http1/request-head.ts'
 import { openUpstreamSocket } from './upstream-socket.ts'
 
 export interface UpstreamTransport extends Transport {
@@ -18,13 +18,11 @@ export function createUpstreamTransport(clock: Clock): UpstreamTransport {
   const pools = new ConnectionPools(clock)
   return {
     send(request) {
-      const { url, signal } = request
-      if (!url.startsWith('http:')) return fetchTransport.send(request)
-      const end = url.indexOf('/', 'http://'.length)
-      const origin = end < 0 ? url : url.slice(0, end)
+      const { origin, target, signal } = request
+      if (!origin.startsWith('http:')) return fetchTransport.send(request)
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason)
-        pools.to(origin).send(new UpstreamCall(request, targetOf(url, origin), { resolve, reject }))
+        pools.to(origin).send(new UpstreamCall(request, writeTarget(origin, target), { resolve, reject }))
       })
     },
     openWebSocket: openUpstreamSocket,

@@ -50,18 +50,30 @@ function series<Series>(
       .filter(([, declaration]) => declaration.kind === kind)
       .map(([name, declaration]) => [
         name,
-        { metric: make(name, declaration), names: declaration.labels, known: new Map<string, Series>() },
+        { metric: make(name, declaration), names: declaration.labels, known: new Known<Series>() },
       ]),
   )
   return (name: string, labels: Labels): Series => {
     const found = metrics.get(name)
     if (!found) throw new TypeError(`Metric ${name} is not declared in gateway/core/metrics.ts`)
-    let key = ''
-    for (const label of found.names) key += `${labels[label] ?? ''}\n`
-    const known = found.known.get(key)
-    if (known) return known
-    const made = found.metric.labels(labels)
-    found.known.set(key, made)
-    return made
+    let at = found.known
+    for (const label of found.names) at = at.under(labels[label] ?? '')
+    at.series ??= found.metric.labels(labels)
+    return at.series
+  }
+}
+
+/** The series of a metric by the values of its labels, one level for each: a key put together would be garbage at once. */
+class Known<Series> {
+  series: Series | undefined
+  readonly #next = new Map<string, Known<Series>>()
+
+  under(value: string): Known<Series> {
+    let next = this.#next.get(value)
+    if (!next) {
+      next = new Known()
+      this.#next.set(value, next)
+    }
+    return next
   }
 }

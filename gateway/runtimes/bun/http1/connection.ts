@@ -64,12 +64,13 @@ export class UpstreamConnection implements Line, ReplySink {
 
   /** Sends a call. */
   carry(call: UpstreamCall): void {
-    const { method, headers, body } = call.request
+    const { method, body } = call.request
     this.#call = call
     this.#head = undefined
     this.#reader = new ReplyReader(method, this)
-    const length = bodyLength(body, headers)
-    const head = writeHead(method, call.target, this.#keeper.host, headers, length)
+    const length = bodyLength(call.request)
+    const fields = call.request.fieldLines ?? call.request.headers
+    const head = writeHead(method, call.target, this.#keeper.host, fields, length)
     if (body instanceof ReadableStream) {
       this.#isUploaded = false
       this.#sendHead(head, undefined)

@@ -11,6 +11,8 @@ export function createCall(request: Partial<OutgoingRequest> & { readonly target
   const signal = new AbortController().signal
   const outgoing = {
     url: `http://up.test${target}`,
+    origin: 'http://up.test',
+    target,
     method: 'GET',
     headers: new Headers(),
     body: null,

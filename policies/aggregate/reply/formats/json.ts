@@ -20,9 +20,9 @@ const WHITESPACE: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0
 
 /** Valid JSON text without byte order mark and surrounding whitespace, so that it can stand inside another one. */
 function trimmed(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  let start = BYTE_ORDER_MARK.every((octet, i) => bytes[i] === octet) ? BYTE_ORDER_MARK.length : 0
+  let start = bytes[0] === BYTE_ORDER_MARK[0] && BYTE_ORDER_MARK.every((octet, i) => bytes[i] === octet) ? 3 : 0
   let end = bytes.byteLength
   while (WHITESPACE.has(bytes[start])) start++
   while (WHITESPACE.has(bytes[end - 1])) end--
-  return bytes.subarray(start, end)
+  return end - start === bytes.byteLength ? bytes : bytes.subarray(start, end)
 }

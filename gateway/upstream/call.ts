@@ -1,0 +1,61 @@
+import type { CallBody } from '../core/body.ts'
+import type { Call, Exchange } from '../core/exchange.ts'
+import { type CallRecord, createCallRecord } from '../core/record.ts'
+import type { FieldList, UpstreamRequest } from '../core/services.ts'
+import { addGatewayFields, fieldsOfOwnCall, linesOfOwnCall } from './fields.ts'
+
+/**
+ * One call on its way through the policies of its upstream. The fields of a call that an exchange makes by itself become
+ * `Headers` when a policy looks at them; most go out as lines that were put together once. Plain members instead of
+ * private ones: policies see it through `Object.create`, which private ones do not survive.
+ */
+export class UpstreamCall implements Call {
+  readonly exchange: Exchange
+  readonly upstream: string
+  readonly method: string
+  readonly path: string
+  readonly body: CallBody
+  readonly signal: AbortSignal
+  readonly version: string | undefined
+  readonly websocket: boolean
+  readonly record: CallRecord
+  /** What the call says itself, in the words of whoever makes it. */
+  readonly own: FieldList
+  seen: Headers | undefined
+
+  constructor(upstream: string, exchange: Exchange, request: UpstreamRequest, version: string | undefined) {
+    const { headers = [] } = request
+    this.exchange = exchange
+    this.upstream = upstream
+    this.method = request.method
+    this.path = request.path
+    this.body = request.body ?? null
+    this.signal = request.signal ?? exchange.signal
+    this.version = version
+    this.websocket = request.websocket ?? false
+    this.record = createCallRecord(upstream, request.part)
+    if (headers instanceof Headers) {
+      addGatewayFields(headers, exchange)
+      this.own = []
+      this.seen = headers
+    } else {
+      this.own = headers
+      this.seen = undefined
+    }
+  }
+
+  get headers(): Headers {
+    this.seen ??= fieldsOfOwnCall(this.own, this.exchange)
+    return this.seen
+  }
+
+  /** A policy sends other ones. */
+  set headers(headers: Headers) {
+    this.seen = headers
+  }
+
+  /** The fields as lines; undefined when somebody has looked at them, and may have changed them. */
+  get fieldLines(): string | undefined {
+    return this.seen === undefined ? linesOfOwnCall(this.own, this.exchange) : undefined
+  }
+}
