@@ -194,6 +194,8 @@ describe('the end of a body', () => {
     [['Content-Length: 5a'], 'a length that is no number'],
     [['Content-Length: 5 5'], 'a length that is no number'],
     [['Content-Length: \xb2'], 'a length that is no number'],
+    [['Content-Length: \xa05'], 'a length that is no number'],
+    [['Content-Length: 5\xa0'], 'a length that is no number'],
     [['Content-Length: 1000000000000000'], 'a length that is no number'],
     [['Content-Length: 5', 'Transfer-Encoding: chunked'], 'both Content-Length and Transfer-Encoding'],
     [['Transfer-Encoding: chunked', 'Content-Length: 5'], 'both Content-Length and Transfer-Encoding'],
@@ -206,6 +208,8 @@ describe('the end of a body', () => {
     [['Transfer-Encoding: "chunked"'], 'unknown Transfer-Encoding'],
     [['Transfer-Encoding: xchunked'], 'unknown Transfer-Encoding'],
     [['Transfer-Encoding: chunked,'], 'unknown Transfer-Encoding'],
+    [['Transfer-Encoding: chunked\xa0'], 'unknown Transfer-Encoding'],
+    [['Transfer-Encoding: \xa0chunked'], 'unknown Transfer-Encoding'],
     [['Transfer-Encoding:'], 'unknown Transfer-Encoding'],
   ] as const) {
     test(`is not guessed: ${lines.join(' and ')}`, () => {

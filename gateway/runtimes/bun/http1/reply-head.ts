@@ -59,9 +59,9 @@ export function readHead(text: string, method: string): ReplyHead {
     const lower = OWN_LENGTHS.has(name.length) ? name.toLowerCase() : ''
     if (lower === 'content-length') {
       if (length !== undefined) throw new MalformedReply('two lengths')
-      length = value.trim()
-    } else if (lower === 'transfer-encoding') coding = join(coding, value.trim())
-    else if (lower === 'connection') connection = join(connection, value.trim())
+      length = bare(value)
+    } else if (lower === 'transfer-encoding') coding = join(coding, bare(value))
+    else if (lower === 'connection') connection = join(connection, bare(value))
     else if (lower === 'keep-alive') keepAlive = value
     if (lower === 'content-length' ? status !== 204 : !HOP_BY_HOP.has(lower)) headers.append(name, value)
   }
@@ -87,6 +87,22 @@ export function readHead(text: string, method: string): ReplyHead {
 
 function digitAt(text: string, at: number): number {
   return text.charCodeAt(at) - 0x30
+}
+
+const SPACE = 0x20
+const TAB = 0x09
+
+/** Without the blanks around it (RFC 9112 §5.1). `trim` takes U+00A0 away as well, which is no blank but part of the value. */
+function bare(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isBlank(value.charCodeAt(start))) start++
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--
+  return value.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB
 }
 
 /** How long the names are that say something about the connection or the body. */
