@@ -101,8 +101,9 @@ export function addGatewayFields(headers: Headers, exchange: Exchange): void {
   exchange.outgoing.applyTo(headers)
 }
 
-/** What the gateway says in the calls of one exchange, as long as no policy decides anew. */
+/** What the gateway says in the calls of one exchange, as long as no policy decides anew or changes what it is about. */
 interface Said {
+  readonly about: Exchange
   readonly headers: Headers
   /** Undefined when one of them is for the transport to write. */
   readonly lines: string | undefined
@@ -115,7 +116,7 @@ const alreadySaid = createKey<Said>('fields the gateway sends')
 /** Put together once and copied, which costs a fifth of saying it anew in each call. */
 function saidIn(exchange: Exchange): Said {
   const known = exchange.get(alreadySaid)
-  if (known?.version === exchange.outgoing.version) return known
+  if (known && known.version === exchange.outgoing.version && isAbout(known.about, exchange)) return known
   const headers = new Headers()
   addGatewayFields(headers, exchange)
   const names = new Set<string>()
@@ -124,9 +125,22 @@ function saidIn(exchange: Exchange): Said {
     names.add(name)
     lines = lines === undefined || OF_THE_CONNECTION.has(name) ? undefined : `${lines}${name}: ${value}\r\n`
   })
-  const said = { headers, lines, names, version: exchange.outgoing.version }
+  const said = { about: exchange, headers, lines, names, version: exchange.outgoing.version }
   exchange.set(alreadySaid, said)
   return said
+}
+
+/** One exchange may be derived of another, and share what is kept there; then all that is said of it must be the same. */
+function isAbout(one: Exchange, other: Exchange): boolean {
+  if (one === other) return true
+  const { client, trace, request, id, outgoing } = one
+  return (
+    client === other.client &&
+    trace === other.trace &&
+    request === other.request &&
+    id === other.id &&
+    outgoing === other.outgoing
+  )
 }
 
 /** The fields of one of several calls that an exchange makes by itself; one of its own never replaces the gateway's. */
