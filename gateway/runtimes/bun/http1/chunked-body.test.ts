@@ -12,6 +12,13 @@ function decode(text: string): { readonly data: string; readonly rest: string | 
   return { data, rest: end < 0 ? undefined : bytes.toString('latin1', end) }
 }
 
+/** The pieces of data it gives of one read. */
+function piecesOf(text: string): Uint8Array[] {
+  const pieces: Uint8Array[] = []
+  new ChunkedBody().read(Buffer.from(text, 'latin1'), 0, { body: (piece) => pieces.push(piece) })
+  return pieces
+}
+
 const LAST = '0\r\n\r\n'
 
 describe('a body in chunks', () => {
@@ -106,5 +113,31 @@ describe('a body in chunks', () => {
   test('may have extensions of 4,095 characters, and trailers of 16 KiB', () => {
     expect(decode(`1;${'a'.repeat(4_095)}\r\nx\r\n${LAST}`).data).toBe('x')
     expect(decode(`0\r\n${'X'.repeat(16_382)}\r\n\r\n`).rest).toBe('')
+  })
+})
+
+describe('the data of a read', () => {
+  const chunk = (data: string, extension = '') => `${data.length.toString(16)}${extension}\r\n${data}\r\n`
+  const long = 'x'.repeat(4_096)
+
+  test('is one piece, however small the chunks are', () => {
+    expect(piecesOf('1\r\nx\r\n'.repeat(10_000)).map(({ length }) => length)).toEqual([10_000])
+  })
+
+  test('is not moved where its pieces are large', () => {
+    const text = chunk('a') + chunk('b') + chunk(long) + chunk('c') + chunk(long) + chunk(long)
+    expect(piecesOf(text).map(({ length }) => length)).toEqual([2, 4_097, 4_096, 4_096])
+  })
+
+  test('is in order, byte for byte', () => {
+    const parts = Array.from({ length: 300 }, (_, i) => String(i).repeat(1 + ((i * 7) % 40)))
+    const text = parts.map((part, i) => chunk(part, i % 3 === 0 ? ';a=b' : '')).join('')
+    expect(Buffer.concat(piecesOf(text + LAST)).toString()).toBe(parts.join(''))
+  })
+
+  test('does not keep the extensions that came with it', () => {
+    const pieces = piecesOf(chunk('a', `;${'x'.repeat(4_000)}`).repeat(10))
+    expect(Buffer.concat(pieces).toString()).toBe('a'.repeat(10))
+    expect(pieces.map(({ buffer }) => buffer.byteLength)).toEqual([10])
   })
 })

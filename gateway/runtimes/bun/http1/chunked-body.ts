@@ -4,6 +4,12 @@ import { MalformedReply } from './malformed-reply.ts'
 const MAX_LINE = 4_096
 const MAX_TRAILERS = 16_384
 
+/**
+ * Data in smaller pieces is gathered: a view of each takes up a hundred times what is in it, and a reply in chunks of
+ * one byte has as many of them as bytes.
+ */
+const LARGE_PIECE = 4_096
+
 const CR = 13
 const LF = 10
 
@@ -27,25 +33,39 @@ export class ChunkedBody {
   #trailerLine = 0
 
   /**
-   * Reads on from `at`, and gives the data to `sink`. Returns where the body ended, or -1 when it goes on. Throws
-   * `MalformedReply`.
+   * Reads on from `at`, and gives the data to `sink`. Returns where the body ended, or -1 when it goes on. The bytes are
+   * the reader's own: it moves small pieces of data together in them. Throws `MalformedReply`.
    */
   read(bytes: Uint8Array, at: number, sink: DataSink): number {
     let i = at
-    while (i < bytes.length) {
-      if (this.#state === 'data') {
-        const end = Math.min(bytes.length, i + this.#size)
-        sink.body(bytes.subarray(i, end))
-        this.#size -= end - i
-        i = end
+    // What is gathered of the data, and not given yet.
+    let start = at
+    let end = at
+    let isOver = false
+    try {
+      while (i < bytes.length && !isOver) {
+        if (this.#state !== 'data') {
+          isOver = this.#take(bytes[i] ?? 0)
+          i++
+          continue
+        }
+        const pieceEnd = Math.min(bytes.length, i + this.#size)
+        this.#size -= pieceEnd - i
         if (this.#size === 0) this.#state = 'data-cr'
-        continue
+        if (end > start && pieceEnd - i < LARGE_PIECE) {
+          bytes.copyWithin(end, i, pieceEnd)
+          end += pieceEnd - i
+        } else {
+          if (end > start) sink.body(kept(bytes, start, end))
+          start = i
+          end = pieceEnd
+        }
+        i = pieceEnd
       }
-      const isOver = this.#take(bytes[i] ?? 0)
-      i++
-      if (isOver) return i
+    } finally {
+      if (end > start) sink.body(kept(bytes, start, end))
     }
-    return -1
+    return isOver ? i : -1
   }
 
   /** True once the byte ended the body. */
@@ -125,6 +145,12 @@ export class ChunkedBody {
   #expect(byte: number, wanted: number): void {
     if (byte !== wanted) throw new MalformedReply('a chunk without its end')
   }
+}
+
+/** A few bytes of data must not keep all the extensions that came with them. */
+function kept(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const data = bytes.subarray(start, end)
+  return data.length * 2 < bytes.length ? new Uint8Array(data) : data
 }
 
 const SEMICOLON = 0x3b

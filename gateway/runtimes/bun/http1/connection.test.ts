@@ -274,13 +274,24 @@ describe('a reply that nobody reads', () => {
     connection.carry(call)
     connection.data(bytes(LONG))
     const reader = (await reply).body?.getReader()
-    connection.data(Buffer.alloc(65_535))
+    connection.data(Buffer.alloc(65_000))
     expect(wire.events).toEqual([])
-    connection.data(Buffer.alloc(1))
+    connection.data(Buffer.alloc(280))
     expect(wire.events).toEqual(['pause'])
     await reader?.read()
     await Bun.sleep(0)
     expect(wire.events).toEqual(['pause', 'resume'])
+  })
+
+  test('stops the upstream beyond 256 pieces, however small they are', async () => {
+    const { call, reply } = createCall()
+    connection.carry(call)
+    connection.data(bytes(LONG))
+    await reply
+    for (let i = 0; i < 255; i++) connection.data(Buffer.alloc(1))
+    expect(wire.events).toEqual([])
+    connection.data(Buffer.alloc(1))
+    expect(wire.events).toEqual(['pause'])
   })
 
   test('closes the connection when it is cancelled', async () => {
