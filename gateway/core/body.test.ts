@@ -81,6 +81,12 @@ describe('a body that is read', () => {
     expect(await body.json()).toBeUndefined()
   })
 
+  test('that is not there cannot be made to look there for another request', () => {
+    const body = createIncomingBody(new Request('http://gateway.test/'), 5)
+    expect(() => Object.assign(body, { failure: new ClientGone() })).toThrow(TypeError)
+    expect(createIncomingBody(new Request('http://gateway.test/'), 5).failure).toBeUndefined()
+  })
+
   test('is parsed once', async () => {
     const body = createIncomingBody(requestOf(['{"a":', '1}']), 100)
     expect(body.parsed).toBeUndefined()

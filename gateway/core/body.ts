@@ -1,4 +1,5 @@
 import { ClientGone, GatewayError } from './errors.ts'
+import { Gathered } from './gathered.ts'
 
 /** What is sent to an upstream: nothing, bytes that can be sent again, or a stream that cannot. */
 export type CallBody = Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
@@ -93,15 +94,15 @@ export function createIncomingBody(
   }
 }
 
-/** That of most requests: there is none. */
-const NO_BODY: IncomingBody = {
+/** That of most requests: there is none. All of them share it. */
+const NO_BODY: IncomingBody = Object.freeze({
   bytes: async () => new Uint8Array(),
   json: async () => undefined,
   parsed: undefined,
   take: () => null,
   isReading: false,
   failure: undefined,
-}
+})
 
 /** The connection is closed afterwards: the rest of the body is not worth reading. */
 export function bodyTooLarge(limitBytes: number): GatewayError {
@@ -129,8 +130,7 @@ export async function collect(
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (!source) return new Uint8Array()
   const reader = source.getReader()
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const gathered = new Gathered()
   const cancel = () => void reader.cancel(signal?.reason).catch(() => {})
   signal?.addEventListener('abort', cancel, { once: true })
   try {
@@ -139,27 +139,16 @@ export async function collect(
       // Cancelling ends a pending read as if the stream had ended.
       signal?.throwIfAborted()
       if (done) break
-      size += value.byteLength
-      if (size > limitBytes) {
+      if (gathered.size + value.byteLength > limitBytes) {
         cancel()
         throw tooLarge(limitBytes)
       }
-      chunks.push(value)
+      gathered.add(value)
     }
   } finally {
     signal?.removeEventListener('abort', cancel)
   }
-  return join(chunks, size)
-}
-
-function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(size)
-  let offset = 0
-  for (const chunk of chunks) {
-    all.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return all
+  return gathered.whole()
 }
 
 interface Watcher {

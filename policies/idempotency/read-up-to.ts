@@ -1,3 +1,5 @@
+import { Gathered } from '../../gateway/core/gathered.ts'
+
 /** The whole body, or the same body as a stream when it is larger than was asked for. */
 export type ReadBody =
   | { readonly whole: Uint8Array<ArrayBuffer> }
@@ -7,14 +9,12 @@ export type ReadBody =
 export async function readUpTo(body: ReadableStream<Uint8Array> | null, limitBytes: number): Promise<ReadBody> {
   if (!body) return { whole: new Uint8Array() }
   const reader = body.getReader()
-  const chunks: Uint8Array[] = []
-  let size = 0
+  const gathered = new Gathered()
   for (;;) {
     const { done, value } = await reader.read()
-    if (done) return { whole: join(chunks, size) }
-    chunks.push(value)
-    size += value.byteLength
-    if (size > limitBytes) return { whole: undefined, stream: continued(chunks, reader) }
+    if (done) return { whole: gathered.whole() }
+    gathered.add(value)
+    if (gathered.size > limitBytes) return { whole: undefined, stream: continued(gathered.parts(), reader) }
   }
 }
 
@@ -32,14 +32,4 @@ function continued(chunks: Uint8Array[], reader: ReadableStreamDefaultReader<Uin
     },
     { highWaterMark: 0 },
   )
-}
-
-function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(size)
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return whole
 }
