@@ -237,6 +237,16 @@ describe('a kept connection that dies before a byte of the reply', () => {
   })
 })
 
+test('a call whose body is being read already fails, and its connection is not left open for it', async () => {
+  await serveOne()
+  const body = new ReadableStream<Uint8Array>()
+  body.getReader()
+  const { call, reply } = createCall({ method: 'POST', body })
+  expect(() => connection.carry(call)).not.toThrow()
+  expect(await failureOf(reply)).toBeInstanceOf(TypeError)
+  expect([keeper.events, wire.events]).toEqual([['opened', 'keep', 'forget'], ['terminate']])
+})
+
 test('a new connection that dies has nothing sent again', async () => {
   const { call, reply } = createCall()
   connection.carry(call)

@@ -62,12 +62,20 @@ export class UpstreamConnection implements Line, ReplySink {
     return this.#socket !== undefined
   }
 
-  /** Sends a call. */
+  /** Sends a call. One that cannot be put together, because somebody reads its body already, fails with the connection. */
   carry(call: UpstreamCall): void {
-    const { method, body } = call.request
     this.#call = call
     this.#head = undefined
-    this.#reader = new ReplyReader(method, this)
+    this.#reader = new ReplyReader(call.request.method, this)
+    try {
+      this.#write(call)
+    } catch (error) {
+      this.giveUp(error)
+    }
+  }
+
+  #write(call: UpstreamCall): void {
+    const { method, body } = call.request
     const length = bodyLength(call.request)
     const fields = call.request.fieldLines ?? call.request.headers
     const head = writeHead(method, call.target, this.#keeper.host, fields, length)
