@@ -14,6 +14,8 @@ export interface Remembered {
 interface Kept {
   readonly reply: Reply
   readonly keptAtMs: number
+  /** All characters of the names and values of its fields. */
+  readonly fieldsLength: number
 }
 
 /** A parsed document takes some times the room of its text. */
@@ -27,7 +29,8 @@ export class ReplyMemory {
   constructor(maxBytes: number) {
     this.#kept = new LRUCache({
       maxSize: maxBytes,
-      sizeCalculation: ({ reply }, key) => ENTRY_BYTES + 2 * key.length + PARSED_FACTOR * reply.json.byteLength,
+      sizeCalculation: ({ reply, fieldsLength }, key) =>
+        ENTRY_BYTES + 2 * (key.length + fieldsLength) + PARSED_FACTOR * reply.json.byteLength,
     })
   }
 
@@ -47,8 +50,12 @@ export class ReplyMemory {
   ): void {
     const { status, headers, json, body } = reply
     if (forbidsKeeping(headers, isPersonal)) return
-    // Fields of a fetched response belong to the request that fetched them on some runtimes.
-    this.#kept.set(key, { reply: { status, headers: new Headers([...headers]), json, body }, keptAtMs: nowMs })
+    const fields = [...headers]
+    const fieldsLength = fields.reduce((length, [name, value]) => length + name.length + value.length, 0)
+    // Fields of a fetched response belong to the request that fetched them on some runtimes, and the text is often a piece
+    // of all that came at once: neither is to be kept with it.
+    const own = { status, headers: new Headers(fields), json: new Uint8Array(json), body }
+    this.#kept.set(key, { reply: own, keptAtMs: nowMs, fieldsLength })
   }
 }
 
