@@ -13,7 +13,8 @@ interface Body {
   readonly properties: Uint8Array
   readonly announcedBytes: number
   readonly isKept: boolean
-  readonly chunks: Uint8Array[]
+  /** As large as the body will be, from its first frame on: small frames kept one by one would go beyond what is reserved. */
+  whole: Uint8Array | undefined
   receivedBytes: number
 }
 
@@ -45,7 +46,13 @@ export class ContentAssembly {
     const isKept = this.#budget.fits(bodyBytes)
     // Reserved before a single octet has come: many half-sent messages cannot add up to more than the limit.
     if (isKept) this.#reserve(bodyBytes)
-    this.#body = { properties: properties.slice(), announcedBytes: bodyBytes, isKept, chunks: [], receivedBytes: 0 }
+    this.#body = {
+      properties: properties.slice(),
+      announcedBytes: bodyBytes,
+      isKept,
+      whole: undefined,
+      receivedBytes: 0,
+    }
     return this.#arrival(this.#body)
   }
 
@@ -53,11 +60,16 @@ export class ContentAssembly {
   body(payload: Uint8Array): Arrival | undefined {
     const body = this.#body
     if (body === undefined) throw new ProtocolError(505, 'expected a content header, got a content body')
+    const at = body.receivedBytes
     body.receivedBytes += payload.length
     if (body.receivedBytes > body.announcedBytes) {
       throw new ProtocolError(501, 'a message body is longer than its content header announced')
     }
-    if (body.isKept) body.chunks.push(payload.slice())
+    if (body.isKept && payload.length === body.announcedBytes) body.whole = payload.slice()
+    else if (body.isKept) {
+      body.whole ??= new Uint8Array(body.announcedBytes)
+      body.whole.set(payload, at)
+    }
     return this.#arrival(body)
   }
 
@@ -72,26 +84,14 @@ export class ContentAssembly {
     this.#reservedBytes = bytes
   }
 
-  #arrival({ properties, announcedBytes, isKept, chunks, receivedBytes }: Body): Arrival | undefined {
+  #arrival({ properties, announcedBytes, isKept, whole, receivedBytes }: Body): Arrival | undefined {
     if (receivedBytes < announcedBytes) return undefined
     const { exchange, routingKey } = this.publish
     const decoded = readProperties(properties)
     const expirationMs = expirationMsOf(decoded)
     if (!isKept) return 'refused'
     const isPersistent = decoded.deliveryMode === PERSISTENT
-    const body = join(chunks, announcedBytes)
+    const body = whole ?? new Uint8Array()
     return { message: { exchange, routingKey, properties, body, expirationMs, isPersistent } }
   }
-}
-
-function join(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
-  const [only] = chunks
-  if (chunks.length === 1 && only !== undefined) return only
-  const whole = new Uint8Array(bytes)
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.length
-  }
-  return whole
 }
