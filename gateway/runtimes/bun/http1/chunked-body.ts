@@ -150,7 +150,7 @@ export class ChunkedBody {
 /** A few bytes of data must not keep all the extensions that came with them. */
 function kept(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const data = bytes.subarray(start, end)
-  return data.length * 2 < bytes.length ? new Uint8Array(data) : data
+  return data.length * 16 < bytes.length ? new Uint8Array(data) : data
 }
 
 const SEMICOLON = 0x3b
