@@ -11,7 +11,7 @@ import { FAN_OUTS } from './pages.ts'
 const SLOW_UPSTREAM = fileURLToPath(new URL('slow-upstream.ts', import.meta.url))
 const STEADY_LOAD = fileURLToPath(new URL('../measure/steady-load.ts', import.meta.url))
 
-/** Enough to keep a contender busy although a part takes 20 ms, and less than an upstream's `concurrency` lets through. */
+/** Enough to keep a contender busy although a part takes 20 ms. */
 const SATURATING_CALLS = 800
 
 const steady = z.object({ overheadsMs: z.array(z.number()), errors: z.int(), mostWaiting: z.int() })

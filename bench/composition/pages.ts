@@ -26,7 +26,7 @@ ${parts.join('\n')}
     file,
     `version: 1
 services: { store: "memory:", outbox: "memory:" }
-upstreams: { shop: { url: "http://127.0.0.1:${upstreamPort}" } }
+upstreams: { shop: { url: "http://127.0.0.1:${upstreamPort}", concurrency: 4096 } }
 routes:
 ${routes.join('')}`,
   )
