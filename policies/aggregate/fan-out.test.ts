@@ -51,6 +51,28 @@ describe('the fan-out of an aggregate', () => {
     expect(page.asked).toEqual(['a', 'b', 'c'])
   })
 
+  test('gives no place of a list whose time is up away before what waited for the whole list competes for it', async () => {
+    const parts = {
+      items: {},
+      list: {
+        'for-each': { items: '{parts.items.body.of}', fallback: 0 },
+        path: '/{item}',
+        timeout: '100ms',
+        fallback: [],
+      },
+      next: { path: '/', query: { of: '{parts.list.body}' } },
+      idle: { path: '/{parts.items.body.x}' },
+    }
+    const page = await openPage({ parts, settings: { concurrency: 2 } })
+    const answer = page.fetch()
+    await page.clock.advance(0)
+    await page.answer('items', { of: [1, 2], x: 1 })
+    await page.clock.advance(100)
+    for (const name of ['next', 'idle']) await page.answer(name, {})
+    await answer
+    expect(page.asked).toEqual(['items', 'list', 'list', 'next', 'idle'])
+  })
+
   test.each([
     { name: 'a remembered reply', first: { cache: '1m' }, exists: true, primed: ['first'] },
     { name: 'a skipped part', first: { when: { 'query.x': '1' } }, exists: false, primed: [] },

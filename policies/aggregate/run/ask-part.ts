@@ -63,17 +63,22 @@ function toListOutcome(part: Part, asked: AskedEach, durationMs: number): Outcom
 }
 
 /** Calls of a part that nothing else can end need no signal of their own. */
-function limitTime({ timeoutMs, forEach }: Part, within: Stop, { clock, untimed }: Round): Limits {
+function limitTime({ timeoutMs, forEach }: Part, within: Stop, { clock, queue, untimed }: Round): Limits {
   if (timeoutMs === undefined && !forEach) return untimed
   const own = within.within()
   let cancel: (() => void) | undefined
+  // The places its calls give back are taken once all have: by then the part is settled, and what waited for it competes.
+  const abort = (reason: Error) => {
+    queue.hold()
+    own.abort(reason)
+    queue.release()
+  }
   return {
     stop: own,
     begin() {
-      if (timeoutMs !== undefined)
-        cancel ??= clock.after(timeoutMs, () => own.abort(new GatewayError('upstream-timeout')))
+      if (timeoutMs !== undefined) cancel ??= clock.after(timeoutMs, () => abort(new GatewayError('upstream-timeout')))
     },
-    abort: (reason: Error) => own.abort(reason),
+    abort,
     release() {
       cancel?.()
       within.forget(own)
