@@ -41,6 +41,15 @@ const FORWARDING: ReadonlySet<string> = new Set([
   'x-host',
 ])
 
+/** Fields of a request that the transport writes, for each connection and body; what others say there is left out. */
+export const OF_THE_TRANSPORT: ReadonlySet<string> = new Set([
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'keep-alive',
+])
+
 /** Fields the gateway decides itself. */
 const OWN: ReadonlySet<string> = new Set(['host', 'via', 'x-request-id', 'traceparent', 'tracestate', 'expect'])
 
@@ -123,7 +132,7 @@ function saidIn(exchange: Exchange): Said {
   let lines: string | undefined = ''
   headers.forEach((value, name) => {
     names.add(name)
-    lines = lines === undefined || OF_THE_CONNECTION.has(name) ? undefined : `${lines}${name}: ${value}\r\n`
+    lines = lines === undefined || OF_THE_TRANSPORT.has(name) ? undefined : `${lines}${name}: ${value}\r\n`
   })
   const said = { about: exchange, headers, lines, names, version: exchange.outgoing.version }
   exchange.set(alreadySaid, said)
@@ -152,10 +161,6 @@ export function fieldsOfOwnCall(own: FieldList, exchange: Exchange): Headers {
   return headers
 }
 
-/** Written by the transport, for each connection and body. */
-const OF_THE_CONNECTION: ReadonlySet<string> = new Set(['host', 'content-length', ...HOP_BY_HOP])
-
-const PLAIN_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 const PLAIN_VALUE = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/
 
 /** The same as lines; undefined where only `Headers` knows what becomes of a field. */
@@ -164,7 +169,7 @@ export function linesOfOwnCall(own: FieldList, exchange: Exchange): string | und
   if (lines === undefined) return undefined
   let all = lines
   for (const [name, value] of own) {
-    if (name === 'user-agent' || OF_THE_CONNECTION.has(name) || !PLAIN_NAME.test(name) || !PLAIN_VALUE.test(value))
+    if (name === 'user-agent' || OF_THE_TRANSPORT.has(name) || !TOKEN.test(name) || !PLAIN_VALUE.test(value))
       return undefined
     if (!names.has(name) && !exchange.outgoing.decides(name)) all += `${name}: ${value}\r\n`
   }

@@ -34,17 +34,13 @@ export function createForwarder(
       if (call.signal.aborted) throw call.signal.reason
       if (plan.preserveHost) call.headers.set('host', call.exchange.request.headers.get('host') ?? '')
       if (call.websocket) return await openTunnel(call, target.base, transport)
-      return cleanReply(await send(call, target, transport), call)
+      return cleanReply(await transport.send(new Attempt(call, target)), call)
     } catch (error) {
       throw blame(error, call, transport)
     } finally {
       vacate(target, startedAt, clock)
     }
   }
-}
-
-function send(call: Call, target: Target, transport: Transport): Promise<Response> {
-  return transport.send(new Attempt(call, target))
 }
 
 /** A call on its way to one target. Its fields are put together by whoever needs them, in the form it needs. */

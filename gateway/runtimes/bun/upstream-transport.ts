@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { Transport } from '../../upstream/transport.ts'
 import { fetchTransport } from './fetch-transport.ts'
-import { UpstreamCall } from './http1/call.ts'
+import { Http1Call } from './http1/call.ts'
 import { ConnectionFailure } from './http1/connection-failure.ts'
 import { MalformedReply } from './http1/malformed-reply.ts'
 import { ConnectionPools } from './http1/pools.ts'
@@ -22,7 +22,7 @@ export function createUpstreamTransport(clock: Clock): UpstreamTransport {
       if (!origin.startsWith('http:')) return fetchTransport.send(request)
       return new Promise((resolve, reject) => {
         if (signal.aborted) return reject(signal.reason)
-        pools.to(origin).send(new UpstreamCall(request, writeTarget(origin, target), { resolve, reject }))
+        pools.to(origin).send(new Http1Call(request, writeTarget(origin, target), { resolve, reject }))
       })
     },
     openWebSocket: openUpstreamSocket,

@@ -40,7 +40,8 @@ export function readReply(response: Response, accepted: Accepted, signal: AbortS
     }
     const type = readMediaType(headers.get('content-type'), accepted.format.accepts)
     const bytes = readBody(response, { maxBytes: accepted.maxBytes, signal })
-    return bytes instanceof Promise ? readLater(response, bytes, type, accepted) : read(response, bytes, type, accepted)
+    const unread = { response, type, accepted }
+    return bytes instanceof Promise ? readLater(bytes, unread) : read(bytes, unread)
   } catch (error) {
     drop(response)
     throw error
@@ -49,16 +50,25 @@ export function readReply(response: Response, accepted: Accepted, signal: AbortS
 
 type Body = Uint8Array<ArrayBuffer>
 
-async function readLater(response: Response, body: Promise<Body>, type: MediaType, accepted: Accepted): Promise<Reply> {
+/** A reply whose head is accepted. */
+interface Unread {
+  readonly response: Response
+  readonly type: MediaType
+  readonly accepted: Accepted
+}
+
+async function readLater(body: Promise<Body>, unread: Unread): Promise<Reply> {
   try {
-    return read(response, await body, type, accepted)
+    return read(await body, unread)
   } catch (error) {
-    drop(response)
+    drop(unread.response)
     throw error
   }
 }
 
-function read({ status, headers }: Response, bytes: Body, type: MediaType, { format, maxBytes }: Accepted): Reply {
+function read(bytes: Body, { response, type, accepted }: Unread): Reply {
+  const { status, headers } = response
+  const { format, maxBytes } = accepted
   const { json, body } = format.read(bytes, type)
   if (json.byteLength > maxBytes) throw tooLarge(maxBytes)
   return { status, headers, json, body }

@@ -1,4 +1,4 @@
-import { join } from './lines.ts'
+import { joined } from '../../../gateway/core/gathered.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -15,8 +15,8 @@ export interface Framing {
 /** One JSON text a line. */
 export const LINES: Framing = {
   contentType: 'application/x-ndjson',
-  part: (line) => join([line, text('\n')]),
-  end: (line) => join([line, text('\n')]),
+  part: (line) => joined([line, text('\n')]),
+  end: (line) => joined([line, text('\n')]),
 }
 
 /** The id of the last event: who asks again with it has everything. */
@@ -25,8 +25,8 @@ export const LAST_EVENT_ID = 'end'
 /** Server-sent events (WHATWG HTML §9.2): `part` for each part, then `end`; a comment in between is a sign of life. */
 export const EVENTS: Framing = {
   contentType: 'text/event-stream',
-  part: (line, count) => join([text(`event: part\nid: ${count}\ndata: `), line, text('\n\n')]),
-  end: (line) => join([text(`event: end\nid: ${LAST_EVENT_ID}\ndata: `), line, text('\n\n')]),
+  part: (line, count) => joined([text(`event: part\nid: ${count}\ndata: `), line, text('\n\n')]),
+  end: (line) => joined([text(`event: end\nid: ${LAST_EVENT_ID}\ndata: `), line, text('\n\n')]),
   sign: text(':\n\n'),
 }
 

@@ -1,3 +1,4 @@
+import { joined } from '../../../gateway/core/gathered.ts'
 import { isComplete } from '../answer/status.ts'
 import { type Outcome, textOf } from '../outcome.ts'
 
@@ -7,7 +8,7 @@ type Json = Uint8Array<ArrayBuffer>
 export function partLine(outcome: Outcome): Json {
   const facts = encode(factsOf(outcome))
   const body = textOf(outcome)
-  return body ? join([facts.subarray(0, -1), BODY, onOneLine(body), CLOSE]) : facts
+  return body ? joined([facts.subarray(0, -1), BODY, onOneLine(body), CLOSE]) : facts
 }
 
 /** The last line: what became of every part, and the problem that ended the answer if one did. */
@@ -47,17 +48,6 @@ const SPACE = 0x20
 function onOneLine(json: Json): Json {
   if (!json.includes(LINE_FEED) && !json.includes(CARRIAGE_RETURN)) return json
   return json.map((octet) => (octet === LINE_FEED || octet === CARRIAGE_RETURN ? SPACE : octet))
-}
-
-/** One text of several. */
-export function join(texts: readonly Json[]): Json {
-  const joined = new Uint8Array(texts.reduce((sum, { byteLength }) => sum + byteLength, 0))
-  let end = 0
-  for (const text of texts) {
-    joined.set(text, end)
-    end += text.byteLength
-  }
-  return joined
 }
 
 function encode(value: object): Json {

@@ -27,7 +27,7 @@ export interface Answered {
 }
 
 /** One request on its way: it becomes a `Response` as soon as the head is there, or fails. */
-export class UpstreamCall implements ReplySink {
+export class Http1Call implements ReplySink {
   readonly request: OutgoingRequest
   readonly target: string
   readonly #answered: Answered

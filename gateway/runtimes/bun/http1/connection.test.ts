@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
-import type { UpstreamCall } from './call.ts'
+import type { Http1Call } from './call.ts'
 import { type Keeper, UpstreamConnection, type Wire } from './connection.ts'
 import { createCall, failureOf } from './test-call.ts'
 
@@ -50,7 +50,7 @@ class NarrowWire implements Wire {
 class Recorder implements Keeper {
   readonly host = 'up.test'
   readonly events: string[] = []
-  readonly repeated: UpstreamCall[] = []
+  readonly repeated: Http1Call[] = []
   opened(): void {
     this.events.push('opened')
   }
@@ -60,7 +60,7 @@ class Recorder implements Keeper {
   forget(): void {
     this.events.push('forget')
   }
-  repeat(call: UpstreamCall): void {
+  repeat(call: Http1Call): void {
     this.repeated.push(call)
   }
 }

@@ -1,4 +1,4 @@
-import type { Line, UpstreamCall } from './call.ts'
+import type { Http1Call, Line } from './call.ts'
 import { ConnectionFailure } from './connection-failure.ts'
 import { MalformedReply } from './malformed-reply.ts'
 import type { ReplyHead } from './reply-head.ts'
@@ -23,7 +23,7 @@ export interface Keeper {
   /** It is closed. */
   forget(connection: UpstreamConnection): void
   /** Sends a call again, on a new connection. */
-  repeat(call: UpstreamCall): void
+  repeat(call: Http1Call): void
 }
 
 /** Everything that is written is put together here first; a head and a small body leave in one piece. */
@@ -35,7 +35,7 @@ export class UpstreamConnection implements Line, ReplySink {
   readonly bornAtMs: number
   readonly #keeper: Keeper
   #socket: Wire | undefined
-  #call: UpstreamCall | undefined
+  #call: Http1Call | undefined
   #reader: ReplyReader | undefined
   #head: ReplyHead | undefined
   #isUploaded = true
@@ -63,7 +63,7 @@ export class UpstreamConnection implements Line, ReplySink {
   }
 
   /** Sends a call. One that cannot be put together, because somebody reads its body already, fails with the connection. */
-  carry(call: UpstreamCall): void {
+  carry(call: Http1Call): void {
     this.#call = call
     this.#head = undefined
     this.#reader = new ReplyReader(call.request.method, this)
@@ -74,11 +74,11 @@ export class UpstreamConnection implements Line, ReplySink {
     }
   }
 
-  #write(call: UpstreamCall): void {
+  #write(call: Http1Call): void {
     const { method, body } = call.request
     const length = bodyLength(call.request)
     const fields = call.request.fieldLines ?? call.request.headers
-    const head = writeHead(method, call.target, this.#keeper.host, fields, length)
+    const head = writeHead({ method, target: call.target, host: this.#keeper.host, fields, length })
     if (body instanceof ReadableStream) {
       this.#isUploaded = false
       this.#sendHead(head, undefined)

@@ -1,4 +1,4 @@
-import type { UpstreamCall } from './call.ts'
+import type { Http1Call } from './call.ts'
 import { type Keeper, UpstreamConnection } from './connection.ts'
 import { ConnectionFailure } from './connection-failure.ts'
 
@@ -42,7 +42,7 @@ export class ConnectionPool implements Keeper {
   readonly #open = new Set<UpstreamConnection>()
   readonly #idle: Kept[] = []
   /** Calls for which no connection was free; there are at least as many connections opening. */
-  #waiting: UpstreamCall[] = []
+  #waiting: Http1Call[] = []
   #opening = 0
   #isClosed = false
 
@@ -61,7 +61,7 @@ export class ConnectionPool implements Keeper {
   }
 
   /** Sends a call on a kept connection, or on the first that is free or connected. */
-  send(call: UpstreamCall): void {
+  send(call: Http1Call): void {
     const now = this.#now()
     for (let kept = this.#idle.pop(); kept; kept = this.#idle.pop()) {
       if (kept.untilMs > now) {
@@ -75,7 +75,7 @@ export class ConnectionPool implements Keeper {
     if (this.#opening < MAX_UNWANTED + this.#waiting.length) void this.#connect()
   }
 
-  repeat(call: UpstreamCall): void {
+  repeat(call: Http1Call): void {
     this.#waiting.unshift(call)
     void this.#connect()
   }
@@ -153,4 +153,4 @@ export class ConnectionPool implements Keeper {
   }
 }
 
-const isOver = ({ isOver }: UpstreamCall) => isOver
+const isOver = ({ isOver }: Http1Call) => isOver

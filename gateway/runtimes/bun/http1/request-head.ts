@@ -1,37 +1,31 @@
 import type { CallBody } from '../../../core/body.ts'
+import { OF_THE_TRANSPORT } from '../../../upstream/fields.ts'
 
 /** How a body is sent: there is none, it is so long, or in chunks. */
 export type BodyLength = 'none' | number | 'chunked'
 
-/** Decided for each connection, by the body. */
-const OWN_FIELDS: ReadonlySet<string> = new Set([
-  'host',
-  'connection',
-  'content-length',
-  'transfer-encoding',
-  'keep-alive',
-])
-
 /** Methods whose requests say that they have no body (RFC 9110 §8.6). */
 const EXPECT_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-/**
- * The request line and the fields, one byte a character, up to the empty line (RFC 9112 §§3, 5). The fields may be given as
- * lines, none of which is one of the connection's.
- */
-export function writeHead(
-  method: string,
-  target: string,
-  host: string,
-  given: Headers | string,
-  length: BodyLength,
-): string {
+export interface RequestHead {
+  readonly method: string
+  /** Path and query, as they go out. */
+  readonly target: string
+  /** For requests whose fields name no other. */
+  readonly host: string
+  /** May be given as lines, none of which is for the transport to write. */
+  readonly fields: Headers | string
+  readonly length: BodyLength
+}
+
+/** The request line and the fields, one byte a character, up to the empty line (RFC 9112 §§3, 5). */
+export function writeHead({ method, target, host, fields: given, length }: RequestHead): string {
   let fields = ''
   let named = host
   if (typeof given === 'string') fields = given
   else {
     given.forEach((value, name) => {
-      if (!OWN_FIELDS.has(name)) fields += `${name}: ${value}\r\n`
+      if (!OF_THE_TRANSPORT.has(name)) fields += `${name}: ${value}\r\n`
     })
     named = given.get('host') ?? host
   }

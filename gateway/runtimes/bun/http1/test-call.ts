@@ -1,9 +1,9 @@
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
-import { UpstreamCall } from './call.ts'
+import { Http1Call } from './call.ts'
 
 /** A call, and the promise of its reply; a `GET /` unless told otherwise. */
 export function createCall(request: Partial<OutgoingRequest> & { readonly target?: string } = {}): {
-  readonly call: UpstreamCall
+  readonly call: Http1Call
   readonly reply: Promise<Response>
 } {
   const { promise: reply, resolve, reject } = Promise.withResolvers<Response>()
@@ -21,7 +21,7 @@ export function createCall(request: Partial<OutgoingRequest> & { readonly target
   }
   // Whoever does not look at a failure does not care for it.
   reply.catch(() => {})
-  return { call: new UpstreamCall(outgoing, target, { resolve, reject }), reply }
+  return { call: new Http1Call(outgoing, target, { resolve, reject }), reply }
 }
 
 /** What a promise is rejected with; undefined when it is not. */

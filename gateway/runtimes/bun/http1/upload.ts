@@ -1,4 +1,4 @@
-import type { UpstreamCall } from './call.ts'
+import type { Http1Call } from './call.ts'
 import type { UpstreamConnection } from './connection.ts'
 import type { BodyLength } from './request-head.ts'
 
@@ -12,7 +12,7 @@ export function upload(
   body: ReadableStream<Uint8Array>,
   length: BodyLength,
   connection: UpstreamConnection,
-  call: UpstreamCall,
+  call: Http1Call,
 ): (reason: unknown) => void {
   const reader = body.getReader()
   let isDone = false
