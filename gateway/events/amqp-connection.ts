@@ -4,11 +4,16 @@ import type { Clock } from '../core/clock.ts'
 /** An open connection to an AMQP 0-9-1 broker. */
 export interface AmqpConnection {
   openChannel(): Promise<AMQPChannel>
+  /**
+   * Settles as `answer` does, something the broker owes an answer to at once. One that has not come within 10 s, though
+   * there be heartbeats, never will: the connection is abandoned, and `answer` rejects with that.
+   */
+  awaitAnswer<Result>(answer: Promise<Result>): Promise<Result>
   /** When the broker last said anything, by the monotonic clock. */
   readonly heardAtMs: number
   /** Resolves with the reason when the connection has ended, however it did. */
   readonly ended: Promise<string>
-  /** Drops the connection at once; `ended` resolves with `reason`. */
+  /** Drops the connection at once; `ended` resolves with `reason`, and what waits for the broker rejects with it. */
   abandon(reason: string): void
   /** Says goodbye, and drops the connection if the broker does not answer that in time. */
   close(): Promise<void>
@@ -24,6 +29,7 @@ export interface AmqpConnectionOptions {
 
 const HEARTBEAT_SECONDS = '10'
 const CLOSE_TIMEOUT_MS = 1_000
+const ANSWER_TIMEOUT_MS = 10_000
 
 /** Reads the URL of a broker. Throws a `TypeError` without the URL in it, since that holds a password. */
 export function parseBrokerUrl(text: string): URL {
@@ -43,6 +49,7 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
   const abandon = (reason: string) => {
     lastError ??= reason
     client.drop(reason)
+    client.endChannels(reason)
     ended.resolve(reason)
   }
   client.onerror = ({ message }) => {
@@ -74,6 +81,15 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
       // By default the end of a channel is reported as an error of the connection, which goes on.
       channel.onerror = () => {}
       return channel
+    },
+    async awaitAnswer(answer) {
+      const late = `the broker did not answer within ${ANSWER_TIMEOUT_MS} ms`
+      const cancel = clock.after(ANSWER_TIMEOUT_MS, () => abandon(late))
+      try {
+        return await answer
+      } finally {
+        cancel()
+      }
     },
     get heardAtMs() {
       return heardAtMs
@@ -107,6 +123,11 @@ class GuardedClient extends AMQPClient {
 
   drop(reason: string): void {
     this.socket?.destroy(new Error(reason))
+  }
+
+  /** Rejects whatever waits for an answer: once it has said goodbye, the client left it waiting for ever. */
+  endChannels(reason: string): void {
+    for (const channel of this.channels) channel?.setClosed(new Error(reason))
   }
 
   /** To be called right after `connect`. What it returns rejects when the broker speaks no AMQP. */

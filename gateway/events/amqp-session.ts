@@ -46,7 +46,7 @@ export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
   let unconfirmed = 0
 
   function channelForPublishing(): Promise<PublishChannel> {
-    publishing ??= openPublishChannel(connection).catch((error) => {
+    publishing ??= connection.awaitAnswer(openPublishChannel(connection)).catch((error) => {
       publishing = undefined
       throw error
     })
@@ -57,7 +57,7 @@ export function createAmqpSession(options: AmqpSessionOptions): AmqpSession {
   function declare(exchange: string): Promise<void> {
     const known = declared.get(exchange)
     if (known) return known
-    const declaring = declareExchange(connection, exchange, others.has(exchange)).then(
+    const declaring = connection.awaitAnswer(declareExchange(connection, exchange, others.has(exchange))).then(
       () => {
         refusals.delete(exchange)
       },

@@ -29,8 +29,6 @@ export interface DeclareParts {
   readonly log: Logger
 }
 
-/** A broker that has not answered a declaration by then is given up, and the connection made anew. */
-const ANSWER_TIMEOUT_MS = 10_000
 /** Somebody may mend what was refused. Each refusal closes a channel and fills the broker's log, so not too often. */
 const AGAIN_AFTER_MS = 5_000
 
@@ -64,12 +62,12 @@ export function declareTopology({ connection, topology, clock, log }: DeclarePar
   }
 
   async function declare(declaration: Declaration): Promise<void> {
-    const cancel = clock.after(ANSWER_TIMEOUT_MS, () =>
-      connection.abandon(`the broker did not answer a declaration within ${ANSWER_TIMEOUT_MS} ms`),
-    )
     try {
-      if (declaration.kind === 'exchange') await declareExchange(connection, declaration.name, declaration.isOthers)
-      else await declareOn(await openChannel(), declaration)
+      await connection.awaitAnswer(
+        declaration.kind === 'exchange'
+          ? declareExchange(connection, declaration.name, declaration.isOthers)
+          : openChannel().then((opened) => declareOn(opened, declaration)),
+      )
       if (refusals.delete(declaration)) log.info('The broker takes what it refused', { ...naming(declaration) })
     } catch (error) {
       const refusal = readRefusal(error)
@@ -77,8 +75,6 @@ export function declareTopology({ connection, topology, clock, log }: DeclarePar
       const reason = describeRefusal(declaration, refusal)
       if (refusals.get(declaration) !== reason) log.error('The broker refuses a part of the topology', { reason })
       refusals.set(declaration, reason)
-    } finally {
-      cancel()
     }
   }
 

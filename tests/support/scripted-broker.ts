@@ -1,7 +1,7 @@
 import { createServer, type Socket } from 'node:net'
-import { FrameReader, methodFrame, readContentHeader } from '../../gateway/broker/codec/frames.ts'
+import { FrameReader, HEARTBEAT_FRAME, methodFrame, readContentHeader } from '../../gateway/broker/codec/frames.ts'
 import { readMethod } from '../../gateway/broker/codec/method-codec.ts'
-import type { Method } from '../../gateway/broker/codec/methods.ts'
+import type { Method, MethodName } from '../../gateway/broker/codec/methods.ts'
 import { readProperties } from '../../gateway/broker/codec/properties.ts'
 import { startArguments, tuneArguments } from '../../gateway/broker/session/handshake.ts'
 
@@ -12,6 +12,12 @@ export interface ScriptedMessage {
   readonly tag: number
 }
 
+/** What the client says last before the broker stalls: the eight octets a connection begins with, or a method. */
+export type Stage = 'protocol-header' | MethodName
+
+/** What the broker does from there on with this connection. */
+export type Stall = 'says nothing more' | 'sends heartbeats and nothing else' | 'hangs up' | 'closes the connection'
+
 /** An AMQP broker whose confirmations the test words, one by one. */
 export interface ScriptedBroker {
   readonly url: string
@@ -20,15 +26,26 @@ export interface ScriptedBroker {
   /** On the newest connection. `multiple`: all up to that tag. */
   ack(tag: number, multiple?: boolean): void
   nack(tag: number, multiple?: boolean): void
+  /** From now on every message is acknowledged as it comes. */
+  ackAll(): void
+  /** The next connection that comes to that stage stalls there; those after it go on. */
+  stallOnce(stage: Stage, how: Stall): void
+  /** Whether a connection has stalled as it was told to. */
+  readonly hasStalled: boolean
   stop(): void
 }
 
 const PROTOCOL_HEADER_BYTES = 8
+const BEAT_MS = 10
+const INTERNAL_ERROR = { replyCode: 541, replyText: 'INTERNAL_ERROR', classId: 0, methodId: 0 }
 
 /** Starts it on a port of 127.0.0.1. It agrees to everything and keeps nothing. */
 export function startScriptedBroker(): Promise<ScriptedBroker> {
   const messages: ScriptedMessage[] = []
   const sockets = new Set<Socket>()
+  let next: { readonly stage: Stage; readonly how: Stall } | undefined
+  let hasStalled = false
+  let isAckingAll = false
   let confirm = (_name: 'basic.ack' | 'basic.nack', _tag: number, _multiple: boolean) => {}
 
   const server = createServer((socket) => {
@@ -36,7 +53,24 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
     socket.on('error', () => {})
     const reader = new FrameReader()
     let isGreeted = false
+    let isStalled = false
     let tag = 0
+
+    /** Whether the connection goes no further than this. */
+    function stallsAt(stage: Stage): boolean {
+      if (isStalled || next?.stage !== stage) return isStalled
+      const { how } = next
+      next = undefined
+      isStalled = true
+      hasStalled = true
+      if (how === 'hangs up') socket.destroy()
+      if (how === 'closes the connection') socket.write(methodFrame(0, 'connection.close', INTERNAL_ERROR))
+      if (how === 'sends heartbeats and nothing else') {
+        const beating = setInterval(() => socket.write(HEARTBEAT_FRAME), BEAT_MS)
+        socket.on('close', () => clearInterval(beating))
+      }
+      return true
+    }
 
     function answer(channel: number, { name, arguments: given }: Method): void {
       const send = (...frame: Parameters<typeof methodFrame>) => socket.write(methodFrame(...frame))
@@ -49,6 +83,7 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
       if (name === 'queue.declare') {
         send(channel, 'queue.declare-ok', { queue: given.queue, messageCount: 0, consumerCount: 0 })
       }
+      if (name === 'queue.bind') send(channel, 'queue.bind-ok', {})
       if (name === 'confirm.select') send(channel, 'confirm.select-ok', {})
       if (name === 'basic.publish') {
         confirm = (method, deliveryTag, multiple) => {
@@ -63,13 +98,17 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
       if (!isGreeted) {
         if (!reader.take(PROTOCOL_HEADER_BYTES)) return
         isGreeted = true
-        socket.write(methodFrame(0, 'connection.start', startArguments()))
+        if (!stallsAt('protocol-header')) socket.write(methodFrame(0, 'connection.start', startArguments()))
       }
       for (let frame = reader.next(); frame; frame = reader.next()) {
-        if (frame.kind === 'method') answer(frame.channel, readMethod(frame.payload))
-        if (frame.kind === 'header') {
+        if (frame.kind === 'method') {
+          const method = readMethod(frame.payload)
+          if (!stallsAt(method.name)) answer(frame.channel, method)
+        }
+        if (frame.kind === 'header' && !isStalled) {
           const { messageId = '' } = readProperties(readContentHeader(frame.payload).properties)
           messages.push({ messageId, tag: ++tag })
+          if (isAckingAll) confirm('basic.ack', tag, false)
         }
       }
     })
@@ -83,6 +122,16 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
         messages,
         ack: (tag, multiple = false) => confirm('basic.ack', tag, multiple),
         nack: (tag, multiple = false) => confirm('basic.nack', tag, multiple),
+        ackAll() {
+          isAckingAll = true
+        },
+        stallOnce(stage, how) {
+          next = { stage, how }
+          hasStalled = false
+        },
+        get hasStalled() {
+          return hasStalled
+        },
         stop() {
           server.close()
           for (const socket of sockets) socket.destroy()
