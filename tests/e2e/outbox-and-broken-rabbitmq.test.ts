@@ -47,7 +47,15 @@ describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not i
     delivering = startDelivering(outbox, node.url)
   }
   const left = async () => (await outbox.counts()).committed
-  const untilDrained = () => until('an empty outbox', async () => (await left()) === 0, 60_000)
+  const untilDrained = () => delivering.drained(60_000)
+  /**
+   * RabbitMQ (3.10.8, in 4 of some 250 kills) comes back without a binding that it confirmed moments before it was killed,
+   * though with the queue and what is in it. Consumers declare what they need each time they connect, and so mend that.
+   */
+  async function startAgain(): Promise<void> {
+    await node.start()
+    await watched.declare()
+  }
   const ids = (subject: string, count: number) => Array.from({ length: count }, (_, i) => `${subject}-${i}`)
 
   test('loses nothing that was confirmed, and sends the rest again, when it is killed in the middle of publishing (EV-04)', async () => {
@@ -59,7 +67,7 @@ describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not i
     await node.kill()
     await Promise.all(orders)
     expect(await left()).toBeGreaterThan(0)
-    await node.start()
+    await startAgain()
     await untilDrained()
     const arrivals = await watched.drain()
     expect(firstsOf(arrivals)).toHaveLength(2_000)
@@ -76,11 +84,11 @@ describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not i
       )
     }
     expect(await left()).toBe(60_000)
-    await node.start()
+    await startAgain()
     await until('a connection', () => delivering.publisher.state.name === 'ready', 60_000)
     for (let i = 0; i < 200; i++) await delivering.order(`late-${i}`, `late-${i % 20}`, watched.exchange)
     // It drains several times as fast as orders came.
-    await until('an empty outbox', async () => (await left()) === 0, 150_000)
+    await delivering.drained(150_000)
     expect(firstsOf(await watched.drain())).toHaveLength(60_200)
   }, 240_000)
 

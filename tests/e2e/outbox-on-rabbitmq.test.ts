@@ -44,7 +44,7 @@ describe.skipIf(isLeftOut)(isLeftOut ? `${title} (LEFT OUT: AMQP_TEST_URL names 
   })
 
   const left = async () => (await outbox.counts()).committed
-  const untilDrained = () => until('an empty outbox', async () => (await left()) === 0, 25_000)
+  const untilDrained = () => delivering.drained(25_000)
   const ids = (subject: string, count: number) => Array.from({ length: count }, (_, i) => `${subject}-${i}`)
   async function orderAll(subjects: readonly string[], count: number, data?: unknown): Promise<void> {
     const each = subjects.map(async (subject) => {

@@ -6,7 +6,7 @@ import type { Outbox } from '../../gateway/events/outbox.ts'
 import { createRelay } from '../../gateway/events/relay.ts'
 import { createTestGateway } from './gateway.ts'
 import { orderPlaced } from './outbox-conformance.ts'
-import { realClock } from './real-time.ts'
+import { realClock, until } from './real-time.ts'
 import { recordTelemetry } from './recorded-telemetry.ts'
 
 /** A relay between an outbox and a real broker, on real time. Bounds are shorter than in production, so that tests are. */
@@ -29,6 +29,15 @@ export function startDelivering(outbox: Outbox, url: string) {
         committedAtMs: Date.now(),
       })
       relay.wake()
+    },
+    /** Resolves when nothing waits for the broker any more; rejects with how much does, and why, if that takes too long. */
+    async drained(withinMs: number): Promise<void> {
+      const left = async () => (await outbox.counts()).committed
+      await until('an empty outbox', async () => (await left()) === 0, withinMs).catch(async ({ message }: Error) => {
+        const [first] = await outbox.due(1, new Set())
+        const facts = { left: await left(), publisher: publisher.state, first: first && relay.waiting(first) }
+        throw new Error(`${message}, and not ${JSON.stringify(facts)}`)
+      })
     },
     async stop(): Promise<void> {
       await relay.stop()
@@ -80,6 +89,8 @@ export interface WatchedExchange {
   readonly queue: string
   /** Takes what is in the queue until it is empty, in order, repeats included. */
   drain(): Promise<Arrival[]>
+  /** Makes exchange, queue and binding where they are missing, as consumers do each time they connect. */
+  declare(): Promise<void>
   /** Something else on the exchange, over a channel of its own. */
   use<Result>(work: (channel: AMQPChannel) => Promise<Result>): Promise<Result>
   remove(): Promise<void>
@@ -99,14 +110,18 @@ export async function watchExchange(url: string): Promise<WatchedExchange> {
     }
   }
 
-  await use(async (channel) => {
-    await channel.exchangeDeclare(exchange, 'topic', { durable: true })
-    await channel.queueDeclare(queue, { durable: true })
-    await channel.queueBind(queue, exchange, '#')
-  })
+  const declare = () =>
+    use(async (channel) => {
+      await channel.exchangeDeclare(exchange, 'topic', { durable: true })
+      await channel.queueDeclare(queue, { durable: true })
+      await channel.queueBind(queue, exchange, '#')
+    })
+
+  await declare()
   return {
     exchange,
     queue,
+    declare,
     use,
     drain: () =>
       use(async (channel) => {
