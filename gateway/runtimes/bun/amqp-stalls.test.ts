@@ -36,10 +36,14 @@ const toDeclare: readonly Stage[] = ['channel.open', 'exchange.declare', 'queue.
 
 const cross = (stages: readonly Stage[], declared: Topology) =>
   stages.flatMap((stage) => stalls.map((how) => ({ stage, how, declared })))
-const cases = [...cross([...toConnect, ...toPublish], []), ...cross(toDeclare, topology)].map((each) => ({
-  ...each,
-  what: each.declared.length > 0 ? 'a topology' : 'no topology',
-}))
+/** A broker that lives and has not confirmed is not left: one queue may be slow, and others are not. */
+const ofMessages = cross(['basic.publish'], []).filter(({ how }) => how !== 'sends heartbeats and nothing else')
+const cases = [...cross([...toConnect, ...toPublish], []), ...ofMessages, ...cross(toDeclare, topology)].map(
+  (each) => ({
+    ...each,
+    what: each.declared.length > 0 ? 'a topology' : 'no topology',
+  }),
+)
 
 describe('A broker that stalls', () => {
   let broker: ScriptedBroker
