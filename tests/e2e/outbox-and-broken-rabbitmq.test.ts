@@ -49,7 +49,7 @@ describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not i
   const left = async () => (await outbox.counts()).committed
   const untilDrained = () => delivering.drained(60_000)
   /**
-   * RabbitMQ (3.10.8, in 4 of some 250 kills) comes back without a binding that it confirmed moments before it was killed,
+   * RabbitMQ (3.10.8, in 4 of some 400 kills) comes back without a binding that it confirmed moments before it was killed,
    * though with the queue and what is in it. Consumers declare what they need each time they connect, and so mend that.
    */
   async function startAgain(): Promise<void> {
