@@ -1,79 +1,108 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { METRICS, type MetricDeclaration } from '../../core/metrics.ts'
 import type { Labels, Metrics } from '../../core/telemetry.ts'
+import { Distribution, type Series, Sum } from './metric-series.ts'
 
 /** Metrics that can be scraped. */
 export interface PrometheusMetrics extends Metrics {
   readonly contentType: string
-  /** The Prometheus text format. */
-  render(): Promise<string>
+  /** The Prometheus text format: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+  render(): string
 }
 
-const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
-/** Declares every metric of the table up front, so that a scrape shows zeros instead of gaps. */
+/** Declares every metric of the table up front; one without labels shows a zero instead of a gap. */
 export function createPrometheusMetrics(): PrometheusMetrics {
-  const registry = new Registry()
-  const common = (name: string, { help, labels }: MetricDeclaration) => ({
-    name,
-    help,
-    labelNames: [...labels],
-    registers: [registry],
-  })
-  const counters = series('counter', (name, declaration) => new Counter(common(name, declaration)))
-  const gauges = series('gauge', (name, declaration) => new Gauge(common(name, declaration)))
-  const histograms = series(
-    'histogram',
-    (name, declaration) => new Histogram({ ...common(name, declaration), buckets: BUCKETS_SECONDS }),
-  )
+  const counters = familiesOf('counter', () => new Sum())
+  const gauges = familiesOf('gauge', () => new Sum())
+  const histograms = familiesOf('histogram', () => new Distribution())
   return {
-    contentType: registry.contentType,
-    render: () => registry.metrics(),
-    count: (name, labels = NONE, by = 1) => counters(name, labels).inc(by),
-    gauge: (name, value, labels = NONE) => gauges(name, labels).set(value),
-    observe: (name, seconds, labels = NONE) => histograms(name, labels).observe(seconds),
+    contentType: 'text/plain; version=0.0.4; charset=utf-8',
+    render: () =>
+      [counters, gauges, histograms]
+        .flatMap((families) => [...families.values()])
+        .map((family) => family.render())
+        .join('\n'),
+    count(name, labels = NONE, by = 1) {
+      familyOf(counters, name).series(labels).value += by
+    },
+    gauge(name, value, labels = NONE) {
+      familyOf(gauges, name).series(labels).value = value
+    },
+    observe(name, seconds, labels = NONE) {
+      familyOf(histograms, name).series(labels).observe(seconds)
+    },
   }
 }
 
 const NONE: Labels = {}
 
-/**
- * Makes the metrics of one kind, and finds the series of a set of labels: the library would hash and check the labels
- * at each count, which is more work than the counting.
- */
-function series<Series>(
-  kind: MetricDeclaration['kind'],
-  make: (name: string, declaration: MetricDeclaration) => { labels(labels: Labels): Series },
-) {
-  const metrics = new Map(
-    Object.entries(METRICS)
-      .filter(([, declaration]) => declaration.kind === kind)
-      .map(([name, declaration]) => [
-        name,
-        { metric: make(name, declaration), names: declaration.labels, known: new Known<Series>() },
-      ]),
-  )
-  return (name: string, labels: Labels): Series => {
-    const found = metrics.get(name)
-    if (!found) throw new TypeError(`Metric ${name} is not declared in gateway/core/metrics.ts`)
-    let at = found.known
-    for (const label of found.names) at = at.under(labels[label] ?? '')
-    at.series ??= found.metric.labels(labels)
+type Families<One extends Series> = ReadonlyMap<string, Family<One>>
+
+function familiesOf<One extends Series>(kind: MetricDeclaration['kind'], make: () => One): Families<One> {
+  const declared = Object.entries(METRICS).filter(([, declaration]) => declaration.kind === kind)
+  return new Map(declared.map(([name, declaration]) => [name, new Family(name, declaration, make)]))
+}
+
+function familyOf<One extends Series>(families: Families<One>, name: string): Family<One> {
+  const family = families.get(name)
+  if (!family) throw new TypeError(`Metric ${name} is not declared in gateway/core/metrics.ts`)
+  return family
+}
+
+/** A metric with all its series. */
+class Family<One extends Series> {
+  readonly #name: string
+  readonly #declaration: MetricDeclaration
+  readonly #make: () => One
+  /** By the values of the labels, one level for each: a key put together at each count would be garbage at once. */
+  readonly #root: Branch<One> = { series: undefined, next: new Map() }
+  readonly #all: { readonly labels: string; readonly series: One }[] = []
+
+  constructor(name: string, declaration: MetricDeclaration, make: () => One) {
+    this.#name = name
+    this.#declaration = declaration
+    this.#make = make
+    if (declaration.labels.length === 0) this.series(NONE)
+  }
+
+  series(labels: Labels): One {
+    let at = this.#root
+    for (const label of this.#declaration.labels) at = under(at, labels[label] ?? '')
+    at.series ??= this.#begin(labels)
     return at.series
+  }
+
+  render(): string {
+    const { help, kind } = this.#declaration
+    const head = `# HELP ${this.#name} ${help}\n# TYPE ${this.#name} ${kind}\n`
+    return head + this.#all.map(({ labels, series }) => series.render(this.#name, labels)).join('')
+  }
+
+  #begin(labels: Labels): One {
+    const known = this.#declaration.labels
+    const stray = Object.keys(labels).find((label) => !known.includes(label))
+    if (stray !== undefined) throw new TypeError(`Metric ${this.#name} is declared without a label ${stray}`)
+    const series = this.#make()
+    const pairs = known.map((label) => `${label}="${escaped(labels[label] ?? '')}"`)
+    this.#all.push({ labels: pairs.join(','), series })
+    return series
   }
 }
 
-/** The series of a metric by the values of its labels, one level for each: a key put together would be garbage at once. */
-class Known<Series> {
-  series: Series | undefined
-  readonly #next = new Map<string, Known<Series>>()
+interface Branch<One> {
+  series: One | undefined
+  readonly next: Map<string, Branch<One>>
+}
 
-  under(value: string): Known<Series> {
-    let next = this.#next.get(value)
-    if (!next) {
-      next = new Known()
-      this.#next.set(value, next)
-    }
-    return next
+function under<One>(branch: Branch<One>, value: string): Branch<One> {
+  let next = branch.next.get(value)
+  if (!next) {
+    next = { series: undefined, next: new Map() }
+    branch.next.set(value, next)
   }
+  return next
+}
+
+/** What the format escapes in the value of a label. */
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
 }
