@@ -1,17 +1,19 @@
 import type { Plan } from './config/plan.ts'
-import { editResponse } from './core/edit-response.ts'
-import { ClientGone, clientClosedRequest, type FailureCode, GatewayError, toProblem } from './core/errors.ts'
-import type { Client, Exchange, Tunnel } from './core/exchange.ts'
+import { GatewayError, toProblem } from './core/errors.ts'
+import type { Exchange, Tunnel } from './core/exchange.ts'
 import { type AskUpstream, UnknownUpstream } from './core/own-request.ts'
 import { isPreflight } from './core/preflight.ts'
 import type { Services, UpstreamServices } from './core/services.ts'
-import { recordAnswer, serverTiming } from './entry/access-log.ts'
+import { createAccessLog, serverTiming } from './entry/access-log.ts'
+import { answerAbort, answerFailure } from './entry/answer-failure.ts'
 import { createClientReader, type Peer } from './entry/client.ts'
 import { createExchange } from './entry/exchange.ts'
 import { createOwnExchange } from './entry/own-exchange.ts'
-import { checkDeclaredBody, checkRequest, type Target } from './entry/request-checks.ts'
+import { checkDeclaredBody, checkRequest } from './entry/request-checks.ts'
+import { RequestFields } from './entry/request-fields.ts'
 import { readTrace } from './entry/trace.ts'
-import { createRoutes, noteLate, type Route } from './routes.ts'
+import { Visit } from './entry/visit.ts'
+import { createRoutes, type Route } from './routes.ts'
 import { createRouter, type Match, type Router } from './routing/router.ts'
 import type { Transport } from './upstream/transport.ts'
 import { createUpstreams } from './upstream/upstreams.ts'
@@ -44,20 +46,6 @@ export interface GatewayParts {
 const REQUEST_ID = /^[A-Za-z0-9_.-]{1,128}$/
 const VIA = '1.1 sluice'
 
-/** One request from its arrival to its log line; filled in as more becomes known. */
-interface Visit {
-  readonly request: Request
-  readonly connection: Connection
-  readonly startedAt: number
-  readonly id: string
-  readonly client: Client
-  target?: Target
-  exchange?: Exchange
-  /** True once a WebSocket was accepted: the response is not what the client sees. */
-  switched: boolean
-  failure?: FailureCode
-}
-
 /** Compiles a checked configuration into a gateway. Everything that can be done ahead of a request happens here. */
 export function createGateway(plan: Plan, { services: given, transport }: GatewayParts): Gateway {
   const services: Services = { ...given, upstreams: createUpstreams(plan, transport, given) }
@@ -65,6 +53,7 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
   const { limits, trust } = plan.server
   const findRoute = createRouteFinder(createRouter(createRoutes(plan, services)))
   const readClient = createClientReader(trust)
+  const recordAnswer = createAccessLog(log, metrics)
   const requestLimits = { headers: limits.headers, headerCount: limits['header-count'], url: limits.url }
   let inFlight = 0
 
@@ -73,64 +62,57 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
   }
 
   function arrive(request: Request, connection: Connection): Visit {
-    const client = readClient(request, connection)
+    const fields = new RequestFields(request.headers)
+    const client = readClient(request, connection, fields.host ?? '')
     const told = client.trusted ? request.headers.get('x-request-id') : null
     const id = told !== null && REQUEST_ID.test(told) ? told : createId()
-    return { request, connection, startedAt: clock.now(), id, client, switched: false }
+    return new Visit({ request, fields, id, client, startedAt: clock.now() }, leave)
   }
 
   /** From the door to the pipeline. Throws what the door refuses. */
-  function admit(visit: Visit): Promise<Response> {
+  function admit(visit: Visit, connection: Connection): void {
     if (inFlight > limits.concurrency) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
-    const { request, connection, id, client, startedAt } = visit
-    const target = checkRequest(request, requestLimits)
-    visit.target = target
-    const { route, params } = findRoute(request, target.path)
-    checkDeclaredBody(request, route.bodyLimit)
+    const { request, fields, id, client, startedAt } = visit
+    const { path, search } = checkRequest(request, fields, requestLimits)
+    visit.path = path
+    const { route, params } = findRoute(request, path)
+    checkDeclaredBody(fields, route.bodyLimit)
     const controller = new AbortController()
     const exchange = createExchange({
       request,
       id,
       route: route.name,
-      ...target,
+      path,
+      search,
       params,
       client,
-      trace: readTrace(request.headers, random),
+      trace: readTrace(fields, random),
       bodyLimit: route.bodyLimit,
       now: clock.now,
       signal: controller.signal,
       deadline: startedAt + route.timeoutMs,
-      upgrade: acceptTunnel(visit),
+      upgrade: acceptTunnel(visit, connection),
       waitUntil: connection.waitUntil ?? waitUntil,
     })
-    visit.exchange = exchange
-    return run(exchange, route, controller, connection.gone)
+    visit.begin(exchange, controller)
+    visit.cancelDeadline = clock.after(route.timeoutMs, () => visit.abort(deadlinePassed(exchange)))
+    visit.heed(connection.gone)
+    void serve(visit, exchange, route)
   }
 
-  /**
-   * Runs the pipeline until it answers, the deadline passes or the client leaves, whichever comes first: a policy or
-   * an upstream that ignores the signal must not keep anybody waiting.
-   */
-  function run(exchange: Exchange, route: Route, controller: AbortController, gone?: AbortSignal): Promise<Response> {
-    return new Promise((resolve) => {
-      let answered = false
-      const settle = (response: Response) => {
-        cancelDeadline()
-        // A body nobody reads would keep its connection.
-        if (answered) response.body?.cancel().catch(() => {})
-        answered = true
-        resolve(response)
+  /** The pipeline's answer counts unless another came before it, see `Visit`. */
+  async function serve(visit: Visit, exchange: Exchange, { handle, rewriteLocation }: Route): Promise<void> {
+    try {
+      let response: Response
+      try {
+        response = await handle(exchange)
+      } catch (error) {
+        response = answerFailure(error, exchange, log)
       }
-      const abort = (reason: Error) => {
-        controller.abort(reason)
-        settle(answerAbort(reason, exchange))
-      }
-      const cancelDeadline = clock.after(route.timeoutMs, () => abort(deadlinePassed(exchange)))
-      // Stays when the answer has begun: the client may leave in the middle of the body.
-      if (gone?.aborted) abort(new ClientGone())
-      else gone?.addEventListener('abort', () => abort(new ClientGone()), { once: true })
-      route.handle(exchange).then(settle, (error) => settle(answerAbort(error, exchange)))
-    })
+      visit.settle(rewriteLocation ? rewriteLocation(response, exchange) : response)
+    } catch (error) {
+      visit.settle(answerAbort(error, exchange))
+    }
   }
 
   function refuse(visit: Visit, error: unknown): Response {
@@ -140,15 +122,19 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
   }
 
   function leave(visit: Visit, response: Response): Response {
-    const { request, id, client, target, exchange, switched, failure } = visit
+    inFlight--
+    try {
+      return tell(visit, response)
+    } catch (error) {
+      return tell(visit, refuse(visit, error))
+    }
+  }
+
+  function tell(visit: Visit, response: Response): Response {
+    const { request, id, client, exchange, switched, failure } = visit
     const durationMs = clock.now() - visit.startedAt
     const record = exchange?.record ?? { calls: [], policies: {}, ...(failure && { failure }) }
-    const status = switched ? 101 : response.status
-    recordAnswer(
-      { request, id, status, durationMs, clientIp: client.ip, path: target?.path, exchange, record },
-      log,
-      metrics,
-    )
+    recordAnswer(visit, { status: switched ? 101 : response.status, durationMs, record })
     const wantsTiming = client.trusted && request.headers.has('x-server-timing')
     return stamp(response, id, wantsTiming ? serverTiming(durationMs, record.calls) : undefined)
   }
@@ -168,16 +154,15 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       return inFlight
     },
 
-    async fetch(request, connection = {}) {
+    fetch(request, connection = {}) {
       const visit = arrive(request, connection)
       inFlight++
       try {
-        return leave(visit, await admit(visit))
+        admit(visit, connection)
       } catch (error) {
-        return leave(visit, refuse(visit, error))
-      } finally {
-        inFlight--
+        visit.settle(refuse(visit, error))
       }
+      return visit.answer
     },
   }
 }
@@ -195,8 +180,7 @@ function createRouteFinder(router: Router<Route>) {
   }
 }
 
-function acceptTunnel(visit: Visit): Exchange['upgrade'] {
-  const { upgrade } = visit.connection
+function acceptTunnel(visit: Visit, { upgrade }: Connection): Exchange['upgrade'] {
   if (!upgrade) return undefined
   return (tunnel) => {
     visit.switched = true
@@ -210,20 +194,21 @@ function deadlinePassed({ body }: Exchange): GatewayError {
     : new GatewayError('upstream-timeout', { detail: 'The total time for this route is up' })
 }
 
-/** The client left or the time was up before the pipeline noticed; its unfinished calls are logged as they will end. */
-function answerAbort(error: unknown, { id, record }: Exchange): Response {
-  record.failure =
-    error instanceof GatewayError ? error.code : error instanceof ClientGone ? 'client-gone' : 'internal-error'
-  for (const call of record.calls) if (call.durationMs === undefined) call.failure = record.failure
-  return error instanceof ClientGone ? clientClosedRequest() : toProblem(noteLate(error, record), id)
+/** Marks a response as the gateway's; fetched ones are immutable on some runtimes. */
+function stamp(response: Response, id: string, timing: string | undefined): Response {
+  try {
+    mark(response.headers, id, timing)
+    return response
+  } catch {
+    const copy = new Response(response.body, response)
+    mark(copy.headers, id, timing)
+    return copy
+  }
 }
 
-/** Marks a response as the gateway's. */
-function stamp(response: Response, id: string, timing: string | undefined): Response {
-  return editResponse(response, (headers) => {
-    headers.set('x-request-id', id)
-    const via = headers.get('via')
-    headers.set('via', via === null ? VIA : `${via}, ${VIA}`)
-    if (timing !== undefined) headers.append('server-timing', timing)
-  })
+function mark(headers: Headers, id: string, timing: string | undefined): void {
+  headers.set('x-request-id', id)
+  const via = headers.get('via')
+  headers.set('via', via === null ? VIA : `${via}, ${VIA}`)
+  if (timing !== undefined) headers.append('server-timing', timing)
 }

@@ -1,17 +1,20 @@
 import type { Mount, Plan, RoutePlan } from './config/plan.ts'
-import { ClientGone, clientClosedRequest, GatewayError, toProblem } from './core/errors.ts'
+import { GatewayError } from './core/errors.ts'
 import type { Exchange } from './core/exchange.ts'
 import { type Handler, type Middleware, pipeline } from './core/pipeline.ts'
 import type { RouteSite } from './core/policy.ts'
-import type { ExchangeRecord } from './core/record.ts'
 import type { Services } from './core/services.ts'
+import { answerFailure } from './entry/answer-failure.ts'
 import { createRequestFilter } from './upstream/fields.ts'
-import { createLocationRewriter } from './upstream/location.ts'
+import { createLocationRewriter, type RewriteLocation } from './upstream/location.ts'
 import { checkHandshake, isWebSocketHandshake } from './upstream/websocket.ts'
 
 /** A route ready to answer: its policies folded around its upstream. */
 export interface Route extends RoutePlan {
+  /** Its policies around its upstream. What the outermost throws is the caller's to answer. */
   readonly handle: Handler<Exchange>
+  /** Comes after it, and after what was thrown has become an answer. Undefined where there is nothing to rewrite. */
+  readonly rewriteLocation: RewriteLocation | undefined
   /** True when one of its policies answers CORS preflights. */
   readonly preflight: boolean
 }
@@ -19,20 +22,18 @@ export interface Route extends RoutePlan {
 /** Compiles every route, once. */
 export function createRoutes(plan: Plan, services: Services): Route[] {
   const forwardable = createRequestFilter(plan.reserved)
-  const withPublicLocations = createLocationRewriter(plan)
-  const recover = (error: unknown, exchange: Exchange) => answerFailure(error, exchange, services)
+  const locationRewriter = createLocationRewriter(plan)
+  const recover = (error: unknown, exchange: Exchange) => answerFailure(error, exchange, services.log)
   return plan.routes.map((route) => {
     const forward = forwarding(route, forwardable)
     return {
       ...route,
-      handle: withPublicLocations(
-        route,
-        pipeline(
-          route.mounts.map((mount) => mountRoutePolicy(mount, services, forward)),
-          terminalOf(route, plan, forward, services),
-          recover,
-        ),
+      handle: pipeline(
+        route.mounts.map((mount) => mountRoutePolicy(mount, services, forward)),
+        terminalOf(route, plan, forward, services),
+        recover,
       ),
+      rewriteLocation: locationRewriter(route),
       preflight: route.mounts.some(({ policy }) => policy.at === 'route' && policy.preflight),
     }
   })
@@ -74,13 +75,13 @@ function mountRoutePolicy(
 function terminalOf(route: RoutePlan, plan: Plan, forward: Forward | undefined, services: Services): Handler<Exchange> {
   const { upstream } = route
   if (!upstream || !forward) {
-    return async () => {
+    return () => {
       throw new TypeError(`Route ${route.name} has no upstream and its last policy called next`)
     }
   }
   const passesWebSockets = plan.upstreams.find(({ name }) => name === upstream.name)?.websocket ?? false
   const call = services.upstreams.get(upstream.name)
-  return async (exchange) => {
+  return (exchange) => {
     const { request } = exchange
     const websocket = isWebSocketHandshake(request)
     if (websocket) acceptHandshake(request, passesWebSockets)
@@ -101,30 +102,4 @@ function pathRenderer(template: UpstreamPath): (exchange: Exchange) => string {
 function acceptHandshake(request: Request, passesWebSockets: boolean): void {
   if (!passesWebSockets) throw new GatewayError('forbidden', { detail: 'This route passes no WebSockets on' })
   checkHandshake(request)
-}
-
-function answerFailure(error: unknown, exchange: Exchange, { log }: Services): Response {
-  const { record, id } = exchange
-  if (error instanceof ClientGone) {
-    record.failure = 'client-gone'
-    return clientClosedRequest()
-  }
-  if (error instanceof GatewayError) {
-    record.failure = error.code
-  } else {
-    record.failure = 'internal-error'
-    log.error('unexpected error', {
-      id,
-      route: exchange.route,
-      error: error instanceof Error ? error.stack : String(error),
-    })
-  }
-  return toProblem(noteLate(error, record), id)
-}
-
-/** The error with what the client should know of a request that was not answered in time. */
-export function noteLate(error: unknown, { lateNote }: ExchangeRecord): unknown {
-  if (lateNote === undefined || !(error instanceof GatewayError) || error.code !== 'upstream-timeout') return error
-  const { code, headers, extensions, message, cause } = error
-  return new GatewayError(code, { headers, extensions, cause, detail: `${message}. ${lateNote}` })
 }

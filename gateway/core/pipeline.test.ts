@@ -70,12 +70,13 @@ describe('a pipeline', () => {
     expect(seen).toEqual(['>a', '<a'])
   })
 
-  test('recovers from what the end throws, and from the outermost layer', async () => {
+  test('recovers from what the end throws, and leaves what the outermost throws to its caller', async () => {
     const recover = (error: unknown) => new Response((error as Error).message)
-    const broken = async () => {
+    const broken = () => {
       throw new Error('end')
     }
-    expect(await (await pipeline([], broken, recover)({ name: '', seen: [] })).text()).toBe('end')
-    expect(await (await pipeline([boom], terminal, recover)({ name: '', seen: [] })).text()).toBe('boom')
+    expect(await (await pipeline([named('a')], broken, recover)({ name: '', seen: [] })).text()).toBe('end')
+    await expect(pipeline([boom], terminal, recover)({ name: '', seen: [] })).rejects.toThrow('boom')
+    expect(() => pipeline([], broken, recover)({ name: '', seen: [] })).toThrow('end')
   })
 })

@@ -11,18 +11,17 @@ export type Recover<Context> = (error: unknown, context: Context) => Response
 
 /**
  * Folds a list of middleware around a terminal handler, outermost first. Runs once, at load: a request only calls
- * the closures made here.
+ * the closures made here. What the outermost one throws is the caller's to answer: no layer outside waits for it.
  */
 export function pipeline<Context extends object>(
   layers: readonly Middleware<Context>[],
   terminal: Handler<Context>,
   recover?: Recover<Context>,
 ): Handler<Context> {
-  const guard = (handler: Handler<Context>): Handler<Context> => (recover ? guarded(handler, recover) : handler)
-  return layers.reduceRight<Handler<Context>>(
-    (inner, layer) => guard((context) => layer(context, (change) => inner(derive(context, change)))),
-    guard(terminal),
-  )
+  return layers.reduceRight<Handler<Context>>((inner, layer) => {
+    const rest = recover ? guarded(inner, recover) : inner
+    return (context) => layer(context, (change) => rest(derive(context, change)))
+  }, terminal)
 }
 
 function guarded<Context>(handler: Handler<Context>, recover: Recover<Context>): Handler<Context> {

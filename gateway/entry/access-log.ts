@@ -1,44 +1,40 @@
-import type { Exchange } from '../core/exchange.ts'
 import type { CallRecord, ExchangeRecord } from '../core/record.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
+import type { Visit } from './visit.ts'
 
-/** What is known about a request that has been answered, with a route or without. */
-export interface Answered {
-  readonly request: Request
-  readonly id: string
+/** What became of a request. */
+export interface Outcome {
   readonly status: number
   readonly durationMs: number
-  readonly clientIp: string | undefined
-  /** Undefined when the target was refused; the raw one is not logged, it may hold anything. */
-  readonly path: string | undefined
-  readonly exchange: Exchange | undefined
   readonly record: ExchangeRecord
 }
 
 const MAX_TEXT = 256
 
 /** Writes one line and counts one request. The query is left out: it may hold keys and tokens. */
-export function recordAnswer(answered: Answered, log: Logger, metrics: Metrics): void {
-  const { request, exchange, status, durationMs, record } = answered
-  const route = exchange?.route ?? ''
-  metrics.count('sluice_requests_total', { route, method: labelOf(request.method), status: String(status) })
-  metrics.observe('sluice_request_duration_seconds', durationMs / 1_000, { route })
-  log.info('request', {
-    id: answered.id,
-    route: exchange?.route,
-    method: cut(request.method),
-    path: answered.path === undefined ? undefined : cut(answered.path),
-    status,
-    durationMs,
-    client: answered.clientIp,
-    caller: exchange?.scope.clientId,
-    trace: exchange?.trace.traceparent.slice(3, 35),
-    userAgent: cut(request.headers.get('user-agent') ?? ''),
-    failure: record.failure,
-    cause: record.cause,
-    policies: isEmpty(record.policies) ? undefined : record.policies,
-    calls: record.calls.length === 0 ? undefined : record.calls,
-  })
+export function createAccessLog(log: Logger, metrics: Metrics): (visit: Visit, outcome: Outcome) => void {
+  return ({ request, fields, exchange, id, client, path }, { status, durationMs, record }) => {
+    const route = exchange?.route ?? ''
+    metrics.count('sluice_requests_total', { route, method: labelOf(request.method), status: String(status) })
+    metrics.observe('sluice_request_duration_seconds', durationMs / 1_000, { route })
+    log.info('request', {
+      id,
+      route: exchange?.route,
+      method: cut(request.method),
+      // A refused target is not shown: it may hold anything.
+      path: path === undefined ? undefined : cut(path),
+      status,
+      durationMs,
+      client: client.ip,
+      caller: exchange?.scope.clientId,
+      trace: exchange?.trace.traceparent.slice(3, 35),
+      userAgent: cut(fields.userAgent ?? ''),
+      failure: record.failure,
+      cause: record.cause,
+      policies: isEmpty(record.policies) ? undefined : record.policies,
+      calls: record.calls.length === 0 ? undefined : record.calls,
+    })
+  }
 }
 
 const KNOWN_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])

@@ -3,7 +3,7 @@ import { createClientReader, type TrustRule } from './client.ts'
 
 function read(rule: TrustRule, fields: Record<string, string> = {}, ip: string | undefined = '10.0.0.9') {
   const headers = { host: 'shop.test', ...fields }
-  return createClientReader(rule)(new Request('http://shop.test/', { headers }), { ip })
+  return createClientReader(rule)(new Request('http://shop.test/', { headers }), { ip }, headers.host)
 }
 
 const CHAIN = { 'x-forwarded-for': '0.0.0.1, 0.0.0.2, 0.0.0.3' }
@@ -21,7 +21,7 @@ describe('without trust', () => {
   })
 
   test('it may have no address', () => {
-    expect(createClientReader('none')(new Request('http://a.test/'), {}).ip).toBeUndefined()
+    expect(createClientReader('none')(new Request('http://a.test/'), {}, 'a.test').ip).toBeUndefined()
   })
 })
 
@@ -62,7 +62,7 @@ describe('behind known networks', () => {
 
   test('a peer from elsewhere is not believed', () => {
     expect(read(rule, CHAIN, '203.0.113.9')).toMatchObject({ ip: '203.0.113.9', trusted: false })
-    expect(createClientReader(rule)(new Request('http://a.test/', { headers: CHAIN }), {})).toMatchObject({
+    expect(createClientReader(rule)(new Request('http://a.test/', { headers: CHAIN }), {}, 'a.test')).toMatchObject({
       trusted: false,
     })
   })

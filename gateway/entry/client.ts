@@ -11,22 +11,27 @@ export interface Peer {
 
 export type TrustRule = ConfigFile['server']['trust']
 
+/** Who asks, by the request, its connection and what its `Host` says (empty when it is not there). */
+export type ReadClient = (request: Request, peer: Peer, host: string) => Client
+
 /** Reads the client under the trust rule. By default nothing a client says about itself is believed. */
-export function createClientReader(rule: TrustRule): (request: Request, peer: Peer) => Client {
-  if (rule === 'none') return (request, peer) => untrusted(request, peer)
+export function createClientReader(rule: TrustRule): ReadClient {
+  if (rule === 'none') return untrusted
   if ('platform' in rule) {
-    return (request, peer) => trusted(request, peer, validIp(request.headers.get('cf-connecting-ip')) ?? peer.ip)
+    return (request, peer, host) =>
+      trusted(request, untrusted(request, peer, host), validIp(request.headers.get('cf-connecting-ip')))
   }
   if ('hops' in rule) {
-    return (request, peer) => trusted(request, peer, nthFromRight(forwardedFor(request), rule.hops) ?? peer.ip)
+    return (request, peer, host) =>
+      trusted(request, untrusted(request, peer, host), nthFromRight(forwardedFor(request), rule.hops))
   }
   const networks = rule.cidrs.map((cidr) => ipaddr.parseCIDR(cidr))
   const isTrusted = (ip: string | undefined) => ip !== undefined && ipaddr.isValid(ip) && matches(ip, networks)
-  return (request, peer) => {
-    if (!isTrusted(peer.ip)) return untrusted(request, peer)
+  return (request, peer, host) => {
+    const told = untrusted(request, peer, host)
+    if (!isTrusted(peer.ip)) return told
     const chain = forwardedFor(request)
-    const client = chain.findLast((ip) => !isTrusted(ip)) ?? chain[0] ?? peer.ip
-    return trusted(request, peer, validIp(client) ?? peer.ip)
+    return trusted(request, told, validIp(chain.findLast((ip) => !isTrusted(ip)) ?? chain[0]))
   }
 }
 
@@ -37,26 +42,22 @@ function matches(ip: string, networks: Networks): boolean {
   return networks.some(([network, bits]) => address.kind() === network.kind() && address.match(network, bits))
 }
 
-function untrusted(request: Request, { ip }: Peer): Client {
-  return { ip, peer: ip, trusted: false, protocol: protocolOf(request), host: request.headers.get('host') ?? '' }
+function untrusted({ url }: Request, { ip }: Peer, host: string): Client {
+  return { ip, peer: ip, trusted: false, protocol: url.startsWith('https:') ? 'https' : 'http', host }
 }
 
-function trusted(request: Request, peer: Peer, ip: string | undefined): Client {
-  const { headers } = request
+/** What the peer says of its client, and what is seen of the peer where it says nothing that can be meant. */
+function trusted({ headers }: Request, seen: Client, ip: string | undefined): Client {
   const protocol = headers.get('x-forwarded-proto')
   const host = headers.get('x-forwarded-host')
   return {
-    ip,
-    peer: peer.ip,
+    ip: ip ?? seen.ip,
+    peer: seen.peer,
     trusted: true,
-    protocol: protocol === 'https' || protocol === 'http' ? protocol : protocolOf(request),
+    protocol: protocol === 'https' || protocol === 'http' ? protocol : seen.protocol,
     // Many proxies hand on what a client wrote here.
-    host: host !== null && isHost(host) ? host : (headers.get('host') ?? ''),
+    host: host !== null && isHost(host) ? host : seen.host,
   }
-}
-
-function protocolOf(request: Request): 'http' | 'https' {
-  return request.url.startsWith('https:') ? 'https' : 'http'
 }
 
 function forwardedFor(request: Request): string[] {

@@ -5,14 +5,14 @@ import type { ExchangeRecord } from '../core/record.ts'
 import { readCookie, type Scope } from '../core/scope.ts'
 
 /** What is known of a request once a route has been found; the rest of the exchange is made from it. */
-export interface Arrival extends Omit<Exchange, 'body' | 'outgoing' | 'record' | 'scope' | 'get' | 'set'> {
+export interface ExchangeParts extends Omit<Exchange, 'body' | 'outgoing' | 'record' | 'scope' | 'get' | 'set'> {
   readonly bodyLimit: number
   readonly now: () => number
 }
 
 /** Makes the exchange route policies work with. Whatever most requests do not need is made on first use. */
-export function createExchange(arrival: Arrival): Exchange {
-  return new ArrivedExchange(arrival)
+export function createExchange(parts: ExchangeParts): Exchange {
+  return new ArrivedExchange(parts)
 }
 
 /** Plain fields instead of private ones: policies see it through `Object.create`, which private fields do not survive. */
@@ -35,20 +35,20 @@ class ArrivedExchange implements Exchange {
   readonly scope: Scope
   readonly values: Map<Key<unknown>, unknown> = new Map()
 
-  constructor(arrival: Arrival) {
-    this.request = arrival.request
-    this.id = arrival.id
-    this.route = arrival.route
-    this.path = arrival.path
-    this.search = arrival.search
-    this.params = arrival.params
-    this.client = arrival.client
-    this.trace = arrival.trace
-    this.signal = arrival.signal
-    this.deadline = arrival.deadline
-    this.upgrade = arrival.upgrade
-    this.waitUntil = arrival.waitUntil
-    this.body = createIncomingBody(arrival.request, arrival.bodyLimit, arrival.now)
+  constructor(parts: ExchangeParts) {
+    this.request = parts.request
+    this.id = parts.id
+    this.route = parts.route
+    this.path = parts.path
+    this.search = parts.search
+    this.params = parts.params
+    this.client = parts.client
+    this.trace = parts.trace
+    this.signal = parts.signal
+    this.deadline = parts.deadline
+    this.upgrade = parts.upgrade
+    this.waitUntil = parts.waitUntil
+    this.body = createIncomingBody(parts.request, parts.bodyLimit, parts.now)
     this.scope = new ExchangeScope(this)
   }
 

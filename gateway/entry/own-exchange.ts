@@ -21,7 +21,6 @@ export function createOwnExchange(
   { id, random, now, waitUntil }: OwnExchangeParts,
 ): { readonly exchange: Exchange; readonly request: UpstreamRequest } {
   const arrived = new Headers(fields.map(([name, value]): [string, string] => [name, value]))
-  const traced = new Headers(traceparent === undefined ? {} : { traceparent })
   const [pathname = '/', ...query] = path.split('?')
   const exchange = createExchange({
     request: new Request('http://gateway.invalid/', { method, headers: arrived }),
@@ -36,7 +35,7 @@ export function createOwnExchange(
       protocol: arrived.get('x-forwarded-proto') === 'https' ? 'https' : 'http',
       host: arrived.get('host') ?? '',
     },
-    trace: readTrace(traced, random),
+    trace: readTrace({ traceparent, tracestate: undefined }, random),
     signal,
     deadline: deadlineMs,
     upgrade: undefined,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { createTestGateway } from '../../tests/support/gateway.ts'
 import { GatewayError } from '../core/errors.ts'
-import { checkRequest } from './request-checks.ts'
+import { checkRequest, type Target } from './request-checks.ts'
+import { RequestFields } from './request-fields.ts'
 
 const LIMITS = { headers: 1_024, headerCount: 10, url: 256 }
 
@@ -15,6 +16,10 @@ function requestWith(
     url,
     headers: new Headers(fields.map(([name, value]): [string, string] => [name, value])),
   } as Request
+}
+
+function check(request: Request): Target {
+  return checkRequest(request, new RequestFields(request.headers), LIMITS)
 }
 
 function codeOf(check: () => unknown): string | undefined {
@@ -31,12 +36,12 @@ const HOST = ['host', 'shop.test'] as const
 
 describe('the request checks', () => {
   test('give the one spelling of path and query', () => {
-    expect(checkRequest(requestWith([HOST], { url: 'http://shop.test/x/%61?q=%61' }), LIMITS)).toEqual({
+    expect(check(requestWith([HOST], { url: 'http://shop.test/x/%61?q=%61' }))).toEqual({
       path: '/x/a',
       search: '?q=%61',
     })
-    expect(checkRequest(requestWith([HOST], { url: 'http://shop.test' }), LIMITS)).toEqual({ path: '/', search: '' })
-    expect(checkRequest(requestWith([HOST], { url: 'http://shop.test?a=/b' }), LIMITS)).toEqual({
+    expect(check(requestWith([HOST], { url: 'http://shop.test' }))).toEqual({ path: '/', search: '' })
+    expect(check(requestWith([HOST], { url: 'http://shop.test?a=/b' }))).toEqual({
       path: '/',
       search: '?a=/b',
     })
@@ -67,13 +72,13 @@ describe('the request checks', () => {
   ]
   for (const [name, fields, code] of refusals) {
     test(`refuse ${name}`, () => {
-      expect(codeOf(() => checkRequest(requestWith(fields), LIMITS))).toBe(code)
+      expect(codeOf(() => check(requestWith(fields)))).toBe(code)
     })
   }
 
   test('end the connection when nobody can say where the request ends', () => {
     try {
-      checkRequest(requestWith([HOST, ['transfer-encoding', ',chunked']]), LIMITS)
+      check(requestWith([HOST, ['transfer-encoding', ',chunked']]))
       expect.unreachable()
     } catch (error) {
       expect((error as GatewayError).headers).toEqual({ connection: 'close' })
@@ -88,17 +93,15 @@ describe('the request checks', () => {
     ['BREW', undefined],
   ] as const) {
     test(`answer the method ${method} with ${code ?? 'the router'}`, () => {
-      expect(codeOf(() => checkRequest(requestWith([HOST], { method }), LIMITS))).toBe(code)
+      expect(codeOf(() => check(requestWith([HOST], { method })))).toBe(code)
     })
   }
 
   test('refuse a target that is too long or has a fragment', () => {
-    expect(
-      codeOf(() => checkRequest(requestWith([HOST], { url: `http://shop.test/${'a'.repeat(256)}` }), LIMITS)),
-    ).toBe('uri-too-long')
-    expect(codeOf(() => checkRequest(requestWith([HOST], { url: 'http://shop.test/a#b' }), LIMITS))).toBe(
-      'invalid-request',
+    expect(codeOf(() => check(requestWith([HOST], { url: `http://shop.test/${'a'.repeat(256)}` })))).toBe(
+      'uri-too-long',
     )
+    expect(codeOf(() => check(requestWith([HOST], { url: 'http://shop.test/a#b' })))).toBe('invalid-request')
   })
 })
 

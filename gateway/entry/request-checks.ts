@@ -2,6 +2,7 @@ import { bodyTooLarge } from '../core/body.ts'
 import { GatewayError } from '../core/errors.ts'
 import { normalizePath } from '../routing/request-path.ts'
 import { isHost } from './host.ts'
+import type { RequestFields } from './request-fields.ts'
 
 /** What the gateway accepts of a request before it looks for a route. Sizes in bytes. */
 export interface RequestLimits {
@@ -47,18 +48,17 @@ const PROTECTED: ReadonlySet<string> = new Set([
 const REFUSED_METHODS: ReadonlySet<string> = new Set(['TRACE', 'CONNECT', 'TRACK'])
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** Refuses what two parsers might read differently, the same way on every runtime. Throws `GatewayError`. */
-export function checkRequest(request: Request, limits: RequestLimits): Target {
-  const { method, headers } = request
+export function checkRequest({ method, url }: Request, fields: RequestFields, limits: RequestLimits): Target {
   if (REFUSED_METHODS.has(method))
     throw new GatewayError('not-implemented', { detail: `The method ${method} is not served` })
   if (!TOKEN.test(method)) throw invalid('The method is not a token')
-  checkHost(headers.get('host'))
-  checkHeaderSection(headers, limits)
-  checkConnection(headers.get('connection'))
-  checkFraming(headers)
-  const expectation = headers.get('expect')
-  if (expectation !== null && expectation.toLowerCase() !== '100-continue') throw new GatewayError('expectation-failed')
-  return targetOf(request.url, limits.url)
+  checkHost(fields.host)
+  checkSection(fields, limits)
+  checkConnection(fields.connection)
+  checkFraming(fields)
+  const { expect } = fields
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') throw new GatewayError('expectation-failed')
+  return targetOf(url, limits.url)
 }
 
 function invalid(detail: string): GatewayError {
@@ -66,29 +66,20 @@ function invalid(detail: string): GatewayError {
 }
 
 /** RFC 9112 §3.2. Two Host fields arrive joined by a comma, which no host holds. */
-function checkHost(host: string | null): void {
-  if (host === null || host === '') throw invalid('The Host field is missing')
+function checkHost(host: string | undefined): void {
+  if (host === undefined || host === '') throw invalid('The Host field is missing')
   if (!isHost(host)) throw invalid('The Host field is not valid')
 }
 
-function checkHeaderSection(headers: Headers, limits: RequestLimits): void {
-  let size = 0
-  let count = 0
-  headers.forEach((value, name) => {
-    size += name.length + value.length + LINE_OVERHEAD
-    count++
-  })
+function checkSection({ size, count }: RequestFields, limits: RequestLimits): void {
   if (size <= limits.headers && count <= limits.headerCount) return
   throw new GatewayError('headers-too-large', {
     detail: `At most ${limits.headerCount} fields and ${limits.headers} bytes are accepted`,
   })
 }
 
-/** `: ` and CRLF. */
-const LINE_OVERHEAD = 4
-
-function checkConnection(connection: string | null): void {
-  if (connection === null || connection === 'keep-alive' || connection === 'close') return
+function checkConnection(connection: string | undefined): void {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return
   for (const name of connection.split(',')) {
     const option = name.trim().toLowerCase()
     if (option !== '' && !TOKEN.test(option)) throw invalid('The Connection field is not a list of names')
@@ -97,14 +88,12 @@ function checkConnection(connection: string | null): void {
 }
 
 /** The runtime has parsed the framing; what is checked here are values that some runtimes let through. */
-function checkFraming(headers: Headers): void {
-  const coding = headers.get('transfer-encoding')
-  if (coding !== null && coding.toLowerCase() !== 'chunked')
+function checkFraming({ transferEncoding: coding, contentLength: length }: RequestFields): void {
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
     throw misframed('The Transfer-Encoding field must be chunked')
-  const length = headers.get('content-length')
-  if (length === null) return
+  if (length === undefined) return
   if (!/^(?:0|[1-9]\d{0,14})$/.test(length)) throw misframed('The Content-Length field is not a number')
-  if (coding !== null) throw misframed('Content-Length and Transfer-Encoding exclude each other')
+  if (coding !== undefined) throw misframed('Content-Length and Transfer-Encoding exclude each other')
 }
 
 /** Nobody can say where this request ends, so nothing after it on its connection may be read as another (RFC 9112 §6.3). */
@@ -113,9 +102,8 @@ function misframed(detail: string): GatewayError {
 }
 
 /** Refuses a body that says it is too large before a byte of it is read; one that does not say is counted on its way. */
-export function checkDeclaredBody({ headers }: Request, limit: number): void {
-  const length = headers.get('content-length')
-  if (length !== null && Number(length) > limit) throw bodyTooLarge(limit)
+export function checkDeclaredBody({ contentLength: length }: RequestFields, limit: number): void {
+  if (length !== undefined && Number(length) > limit) throw bodyTooLarge(limit)
 }
 
 function targetOf(url: string, limit: number): Target {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import { readTrace } from './trace.ts'
+import { type GivenTrace, readTrace } from './trace.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const SPAN = 'b7ad6b7169203331'
 
-function read(fields: Record<string, string>, random = Math.random) {
-  return readTrace(new Headers(fields), random)
+function read({ traceparent, tracestate }: Partial<GivenTrace>, random = Math.random) {
+  return readTrace({ traceparent, tracestate }, random)
 }
 
 describe('a trace', () => {
@@ -41,5 +41,11 @@ describe('a trace', () => {
 
   test('never has an id of zeros', () => {
     expect(read({}, () => 0).traceparent).toBe(`00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`)
+  })
+
+  test('writes every digit of what chance draws', () => {
+    const draws = [0x0123_4567, 0x89ab_cdef, 0xfedc_ba98, 0x7654_3210, 0x0000_00ff, 0xffff_ff00]
+    const random = () => (draws.shift() ?? 0) / 0x1_0000_0000
+    expect(read({}, random).traceparent).toBe('00-0123456789abcdeffedcba9876543210-000000ffffffff00-01')
   })
 })

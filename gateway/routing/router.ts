@@ -37,13 +37,19 @@ export function createRouter<Route extends Routable>(routes: Iterable<Route>): R
 
   return {
     match(method, path) {
-      const segments = path.slice(1).split('/')
-      const allow = new Set<string>()
-      const route = find(root, segments, 0, method, allow)
-      if (route) return { kind: 'found', route, params: readParams(route.path.segments, segments) }
-      return allow.size > 0 ? { kind: 'method-not-allowed', allow: [...allow].sort() } : { kind: 'not-found' }
+      const question: Question = { method, path, allow: undefined }
+      const route = find(root, question, 1)
+      if (route) return { kind: 'found', route, params: readParams(route.path.segments, path) }
+      return question.allow ? { kind: 'method-not-allowed', allow: [...question.allow].sort() } : { kind: 'not-found' }
     },
   }
+}
+
+interface Question {
+  readonly method: string
+  readonly path: string
+  /** Methods of the routes that know the path and not the method; undefined when there were none. */
+  allow: Set<string> | undefined
 }
 
 function createNode<Route>(): Node<Route> {
@@ -75,43 +81,53 @@ function literalOf<Route>(node: Node<Route>, text: string): Node<Route> {
   return made
 }
 
-/** Most specific first; a route that knows the path but not the method lends its methods to `Allow`. */
-function find<Route extends Routable>(
-  node: Node<Route>,
-  segments: readonly string[],
-  depth: number,
-  method: string,
-  allow: Set<string>,
-): Route | undefined {
-  const segment = segments[depth]
-  if (segment === undefined) return pick(node.here, method, allow)
-  const literal = node.literals.get(segment)
+/** Most specific first; a route that knows the path but not the method lends its methods to `Allow`. `at`: where the segment begins. */
+function find<Route extends Routable>(node: Node<Route>, question: Question, at: number): Route | undefined {
+  const { path } = question
+  if (at > path.length) return pick(node.here, question)
+  const end = endOf(path, at)
+  const literal = node.literals.size > 0 ? node.literals.get(path.slice(at, end)) : undefined
   const deeper =
-    (literal && find(literal, segments, depth + 1, method, allow)) ??
-    (segment !== '' && node.param ? find(node.param, segments, depth + 1, method, allow) : undefined)
-  return deeper ?? pick(node.rest, method, allow)
+    (literal && find(literal, question, end + 1)) ??
+    (end > at && node.param ? find(node.param, question, end + 1) : undefined)
+  return deeper ?? pick(node.rest, question)
 }
 
-function pick<Route extends Routable>(routes: readonly Route[], method: string, allow: Set<string>): Route | undefined {
-  const found = routes.find(({ methods }) => methods === undefined || methods.includes(method))
-  if (!found) for (const { methods } of routes) for (const one of methods ?? []) allow.add(one)
-  return found
+function endOf(path: string, at: number): number {
+  const slash = path.indexOf('/', at)
+  return slash < 0 ? path.length : slash
+}
+
+function pick<Route extends Routable>(routes: readonly Route[], question: Question): Route | undefined {
+  for (const route of routes) {
+    if (route.methods === undefined || route.methods.includes(question.method)) return route
+  }
+  for (const { methods = [] } of routes) {
+    for (const method of methods) {
+      question.allow ??= new Set()
+      question.allow.add(method)
+    }
+  }
+  return undefined
 }
 
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
 
-function readParams(pattern: readonly Segment[], segments: readonly string[]): Readonly<Record<string, string>> {
+function readParams(pattern: readonly Segment[], path: string): Readonly<Record<string, string>> {
   let params: Record<string, string> | undefined
-  for (const [i, segment] of pattern.entries()) {
-    if (segment.kind === 'literal') continue
-    params ??= {}
-    if (segment.kind === 'param') params[segment.name] = decode(segments[i] ?? '')
-    else params['*'] = segments.slice(i).map(decode).join('/')
+  let at = 1
+  for (const segment of pattern) {
+    const end = segment.kind === 'rest' ? path.length : endOf(path, at)
+    if (segment.kind !== 'literal') {
+      params ??= {}
+      params[segment.kind === 'rest' ? '*' : segment.name] = decode(path.slice(at, end))
+    }
+    at = end + 1
   }
   return params ?? NO_PARAMS
 }
 
 /** Exactly once. Normalisation has made sure that no encoded slash hides here, and that it is UTF-8. */
-function decode(segment: string): string {
-  return segment.includes('%') ? decodeURIComponent(segment) : segment
+function decode(text: string): string {
+  return text.includes('%') ? decodeURIComponent(text) : text
 }

@@ -1,7 +1,6 @@
 import type { Plan, RoutePlan } from '../config/plan.ts'
 import { editResponse } from '../core/edit-response.ts'
 import type { Exchange } from '../core/exchange.ts'
-import type { Handler } from '../core/pipeline.ts'
 import { createPublicPaths, type PublicPath } from '../routing/public-path.ts'
 
 /** The fields of a reply that say where something is (RFC 9110 §10.2.2, §8.7). */
@@ -15,15 +14,18 @@ interface Address {
   readonly base: string
 }
 
+/** A response of a route as the client may see it: the same one when it names no address of an upstream. */
+export type RewriteLocation = (response: Response, exchange: Exchange) => Response
+
 /**
  * Lets no reply of a route tell an address of the upstreams it asks: where `Location` or `Content-Location` names one,
  * the client gets its own scheme and host there, and the path by which it reaches the same through the gateway.
- * Outermost, so that events, and answers that are kept, hold what the upstream said; routes without an upstream to ask
- * are left as they are.
+ * To be applied when all policies are done, so that events, and answers that are kept, hold what the upstream said;
+ * undefined for a route without an upstream to ask.
  */
-export function createLocationRewriter(plan: Plan): (route: RoutePlan, handle: Handler<Exchange>) => Handler<Exchange> {
+export function createLocationRewriter(plan: Plan): (route: RoutePlan) => RewriteLocation | undefined {
   const publicPaths = createPublicPaths(plan.routes)
-  return (route, handle) => {
+  return (route) => {
     const asked = upstreamsOf(route)
     const addresses = plan.upstreams
       .filter(({ name, rewriteLocation }) => rewriteLocation && asked.has(name))
@@ -32,9 +34,7 @@ export function createLocationRewriter(plan: Plan): (route: RoutePlan, handle: H
       )
       // Of two addresses of one host the longer one is the more exact.
       .sort((a, b) => b.base.length - a.base.length)
-    if (addresses.length === 0) return handle
-    const rewrite = createRewrite(addresses, publicPaths(route.upstream && route))
-    return async (exchange) => rewrite(await handle(exchange), exchange)
+    return addresses.length === 0 ? undefined : createRewrite(addresses, publicPaths(route.upstream && route))
   }
 }
 
@@ -48,7 +48,7 @@ function addressOf(upstream: string, url: string): Address {
   return { upstream, origin, base: pathname.replace(/\/+$/, '') }
 }
 
-function createRewrite(addresses: readonly Address[], publicPath: PublicPath) {
+function createRewrite(addresses: readonly Address[], publicPath: PublicPath): RewriteLocation {
   // A reference without a scheme, as in "//host/path", has that of the address it came from.
   const bases = [...new Set(addresses.map(({ origin }) => `${new URL(origin).protocol}//${NOBODY}`))]
 
@@ -67,8 +67,8 @@ function createRewrite(addresses: readonly Address[], publicPath: PublicPath) {
     return `${client.protocol}://${client.host}${outside}${search}${hash}`
   }
 
-  return (response: Response, exchange: Exchange): Response => {
-    if (!FIELDS.some((field) => response.headers.has(field))) return response
+  return (response, exchange) => {
+    if (!response.headers.has('location') && !response.headers.has('content-location')) return response
     const changes = FIELDS.flatMap((field) => {
       const given = response.headers.get(field)
       if (given === null) return []

@@ -1,7 +1,9 @@
 import http from 'node:http'
+import type { Server } from 'bun'
 import { GatewayError, toProblem } from '../../core/errors.ts'
 import type { Tunnel } from '../../core/exchange.ts'
 import type { Gateway } from '../../gateway.ts'
+import { isWebSocketHandshake } from '../../upstream/websocket.ts'
 import { MAX_WAITING_BYTES, sendable } from './upstream-socket.ts'
 
 export interface ListenerOptions {
@@ -29,6 +31,29 @@ const LONGEST_IDLE_SECONDS = 255
 export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, createId }: ListenerOptions) {
   // Bun.serve has no option for it but reads this one, which Node's types call read-only, when it starts to listen.
   Object.assign(http, { maxHeaderSize: maxHead })
+
+  async function join(request: Request, server: Server<Joined>, ip: string | undefined): Promise<Response | undefined> {
+    let tunnel: Tunnel | undefined
+    const response = await gateway().fetch(request, {
+      ip,
+      gone: request.signal,
+      upgrade: (joined) => {
+        tunnel = joined
+      },
+    })
+    if (!tunnel) return response
+    const { upstream } = tunnel
+    if (
+      response.status === TUNNELLED &&
+      server.upgrade(request, { data: { tunnel }, headers: upgradeHeaders(response, upstream.protocol) })
+    )
+      return undefined
+    upstream.close(1011, '')
+    return response.status === TUNNELLED
+      ? toProblem(new GatewayError('invalid-request', { detail: 'The WebSocket handshake is not valid' }), createId())
+      : response
+  }
+
   return Bun.serve<Joined>({
     hostname: host,
     port,
@@ -40,26 +65,11 @@ export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, creat
     // The gateway's own limit answers with a problem; Bun's would answer with an empty 413.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
 
-    async fetch(request, server) {
-      let tunnel: Tunnel | undefined
-      const response = await gateway().fetch(request, {
-        ip: plainAddress(server.requestIP(request)?.address),
-        gone: request.signal,
-        upgrade: (joined) => {
-          tunnel = joined
-        },
-      })
-      if (!tunnel) return response
-      const { upstream } = tunnel
-      if (
-        response.status === TUNNELLED &&
-        server.upgrade(request, { data: { tunnel }, headers: upgradeHeaders(response, upstream.protocol) })
-      )
-        return undefined
-      upstream.close(1011, '')
-      return response.status === TUNNELLED
-        ? toProblem(new GatewayError('invalid-request', { detail: 'The WebSocket handshake is not valid' }), createId())
-        : response
+    fetch(request, server) {
+      const ip = plainAddress(server.requestIP(request)?.address)
+      return isWebSocketHandshake(request)
+        ? join(request, server, ip)
+        : gateway().fetch(request, { ip, gone: request.signal })
     },
 
     /** Reached when a reply breaks before its first byte went out. */

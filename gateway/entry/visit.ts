@@ -1,0 +1,98 @@
+import { ClientGone, type FailureCode } from '../core/errors.ts'
+import type { Client, Exchange } from '../core/exchange.ts'
+import { answerAbort } from './answer-failure.ts'
+import type { RequestFields } from './request-fields.ts'
+
+/** What is known of a request when it arrives. */
+export interface Arrival {
+  readonly request: Request
+  readonly fields: RequestFields
+  readonly id: string
+  readonly client: Client
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number
+}
+
+/**
+ * One request from its arrival to its log line; filled in as more becomes known. It is answered once: by the pipeline,
+ * at the deadline or when the client leaves, whichever comes first. A policy or an upstream that ignores the signal
+ * must not keep anybody waiting.
+ */
+export class Visit implements Arrival {
+  readonly request: Request
+  readonly fields: RequestFields
+  readonly id: string
+  readonly client: Client
+  readonly startedAt: number
+  /** Undefined when the target was refused. */
+  path: string | undefined
+  /** Undefined when the door refused the request. */
+  exchange: Exchange | undefined
+  /** True once a WebSocket was accepted: the response is not what the client sees. */
+  switched = false
+  failure: FailureCode | undefined
+  /** Resolves with the response as the client gets it. */
+  readonly answer: Promise<Response>
+  cancelDeadline: (() => void) | undefined
+  #controller: AbortController | undefined
+  readonly #leave: Leave
+  readonly #resolve: (response: Response) => void
+  readonly #reject: (error: unknown) => void
+  #isAnswered = false
+
+  constructor({ request, fields, id, client, startedAt }: Arrival, leave: Leave) {
+    this.request = request
+    this.fields = fields
+    this.id = id
+    this.client = client
+    this.startedAt = startedAt
+    this.#leave = leave
+    const { promise, resolve, reject } = Promise.withResolvers<Response>()
+    this.answer = promise
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  /** The door has let the request in. */
+  begin(exchange: Exchange, controller: AbortController): void {
+    this.exchange = exchange
+    this.#controller = controller
+  }
+
+  /** Ends the exchange when the client is gone, also in the middle of the body. */
+  heed(gone: AbortSignal | undefined): void {
+    if (gone?.aborted) this.handleEvent()
+    else gone?.addEventListener('abort', this, ONCE)
+  }
+
+  handleEvent(): void {
+    this.abort(new ClientGone())
+  }
+
+  /** Ends the exchange, whether or not its policies and upstreams heed the signal. */
+  abort(reason: Error): void {
+    this.#controller?.abort(reason)
+    if (this.exchange && !this.#isAnswered) this.settle(answerAbort(reason, this.exchange))
+  }
+
+  /** Answers, unless that is done. */
+  settle(response: Response): void {
+    this.cancelDeadline?.()
+    if (this.#isAnswered) {
+      // A body nobody reads would keep its connection.
+      response.body?.cancel().catch(() => {})
+      return
+    }
+    this.#isAnswered = true
+    try {
+      this.#resolve(this.#leave(this, response))
+    } catch (error) {
+      this.#reject(error)
+    }
+  }
+}
+
+const ONCE = { once: true }
+
+/** Tells the log of the visit and gives the response as the client gets it. */
+export type Leave = (visit: Visit, response: Response) => Response
