@@ -113,8 +113,8 @@ export function bodyTooLarge(limitBytes: number): GatewayError {
 }
 
 /** `Content-Length` as a number, or undefined. The value was checked at the door. */
-export function declaredLength(message: { readonly headers: Headers }): number | undefined {
-  const value = message.headers.get('content-length')
+export function declaredLength(fields: Pick<Headers, 'get'>): number | undefined {
+  const value = fields.get('content-length')
   return value === null ? undefined : Number(value)
 }
 

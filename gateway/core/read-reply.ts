@@ -1,27 +1,95 @@
-/** What a transport leaves at a reply that it has read and checked itself. */
-const known = Symbol('read by the transport')
+type Bytes = Uint8Array<ArrayBuffer>
 
-interface ReadReply extends Response {
-  [known]?: { readonly body: Uint8Array<ArrayBuffer> | undefined }
+/** Header fields to be read; `Headers` are such. */
+export interface Fields {
+  /** The values of a field, joined by a comma and a space; null when it is not there. */
+  get(name: string): string | null
+  has(name: string): boolean
+  getSetCookie(): string[]
+  [Symbol.iterator](): Iterator<[name: string, value: string]>
+}
+
+/** Fields as they came, which become `Headers` where those are needed. */
+export interface ReceivedFields extends Fields {
+  toHeaders(): Headers
+}
+
+/** What a transport has read of a reply. */
+export interface ReceivedReply {
+  readonly status: number
+  readonly statusText: string
+  /** Without those of the connection. */
+  readonly fields: ReceivedFields
+  /** The whole body as it was sent, its stream when more of it is to come, or null when there is none. */
+  readonly content: Bytes | ReadableStream<Uint8Array> | null
 }
 
 /**
- * Notes that a reply is checked and free of the fields of its connection, and the body when that is there already, so that
- * nobody needs a stream to read it. The response keeps a body of its own: whoever does not know of this loses nothing, and
- * a response made of it has none of this.
+ * A reply that its transport has read and checked by itself, strictly: nothing of it is left to be cleaned. Where the
+ * gateway reads it and passes it on to nobody, a `Response` would be work and garbage, so one is made only when asked for.
  */
-export function markRead(response: Response, body?: Uint8Array<ArrayBuffer>): Response {
-  const reply: ReadReply = response
-  reply[known] = { body }
-  return reply
+export class ReadReply {
+  readonly status: number
+  readonly fields: ReceivedFields
+  readonly content: ReceivedReply['content']
+  readonly #statusText: string
+
+  constructor({ status, statusText, fields, content }: ReceivedReply) {
+    this.status = status
+    this.fields = fields
+    this.content = content
+    this.#statusText = statusText
+  }
+
+  /** The same for whoever passes it on or works with a `Response`; to be made once. */
+  toResponse(): Response {
+    const { status, fields, content } = this
+    const response: MadeOfRead = new Response(content, {
+      status,
+      statusText: this.#statusText,
+      headers: fields.toHeaders(),
+    })
+    if (content instanceof Uint8Array) response[wholeContent] = content
+    return response
+  }
 }
 
-/** Whether the transport has checked the reply. */
-export function wasRead(response: Response): boolean {
-  return (response as ReadReply)[known] !== undefined
+const wholeContent = Symbol('the body as it was read')
+
+interface MadeOfRead extends Response {
+  [wholeContent]?: Bytes
 }
 
-/** The body, as it was sent; undefined when it is not known to be there. Nobody may change the bytes. */
-export function wholeBody(response: Response): Uint8Array<ArrayBuffer> | undefined {
-  return (response as ReadReply)[known]?.body
+/** What answers a call: a transport of its own kind spares the `Response`. */
+export type Reply = Response | ReadReply
+
+/** As a `Response`; what was read of it is not lost to those who know of it. */
+export function toResponse(reply: Reply): Response {
+  return reply instanceof ReadReply ? reply.toResponse() : reply
+}
+
+/** The header fields, for reading. */
+export function fieldsOf(reply: Reply): Fields {
+  return reply instanceof ReadReply ? reply.fields : reply.headers
+}
+
+/** The body as it was sent, when it is there already; undefined when it must be waited for. Nobody may change the bytes. */
+export function wholeBody(reply: Reply): Bytes | undefined {
+  if (!(reply instanceof ReadReply)) return (reply as MadeOfRead)[wholeContent]
+  return reply.content instanceof Uint8Array ? reply.content : undefined
+}
+
+/** The body as a stream; null when there is none. */
+export function bodyOf(reply: Reply): ReadableStream<Uint8Array> | null {
+  if (!(reply instanceof ReadReply)) return reply.body
+  const { content } = reply
+  return content instanceof Uint8Array ? new Blob([content]).stream() : content
+}
+
+/** Says that nobody will read the body: one that is still to come would keep its connection for ever. */
+export function discard(reply: Reply): void {
+  if (reply instanceof ReadReply && reply.content instanceof Uint8Array) return
+  bodyOf(reply)
+    ?.cancel()
+    .catch(() => {})
 }

@@ -5,6 +5,7 @@ import type { EventBus } from './events.ts'
 import type { Exchange } from './exchange.ts'
 import type { Journal } from './journal.ts'
 import type { Limiters } from './limiter.ts'
+import type { Reply } from './read-reply.ts'
 import type { Store } from './store.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
@@ -62,7 +63,12 @@ export type FieldList = readonly (readonly [name: string, value: string])[]
 
 export type UpstreamHandler = (exchange: Exchange, request: UpstreamRequest) => Promise<Response>
 
+/** For who reads replies and passes none on: most come without a `Response` having been made. */
+export type UpstreamReader = (exchange: Exchange, request: UpstreamRequest) => Promise<Reply>
+
 export interface Upstreams {
   /** The upstream's pipeline, its policies included. Only at load; names were checked by then. */
   get(name: string): UpstreamHandler
+  /** The same pipeline, for reading. */
+  reader(name: string): UpstreamReader
 }

@@ -190,9 +190,15 @@ function forwardedElement({ protocol, host }: Client, peer: string | undefined):
 
 /** Removes the fields of the upstream's connection from a reply (RFC 9110 §7.6.1). */
 export function dropConnectionFields(headers: Headers): void {
-  for (const name of namedBy(headers.get('connection')))
-    if (TOKEN.test(name) && !KEPT_IN_REPLIES.has(name)) headers.delete(name)
+  for (const name of namedInReply(headers.get('connection'))) headers.delete(name)
   for (const name of HOP_BY_HOP) headers.delete(name)
+}
+
+/** Names of the fields that a reply's `Connection` says are of the connection alone, in lower case. */
+export function namedInReply(connection: string | null | undefined): ReadonlySet<string> {
+  const named = namedBy(connection ?? null)
+  if (named.size === 0) return NONE
+  return new Set([...named].filter((name) => TOKEN.test(name) && !KEPT_IN_REPLIES.has(name)))
 }
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/

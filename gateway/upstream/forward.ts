@@ -2,7 +2,7 @@ import type { UpstreamPlan } from '../config/plan.ts'
 import type { CallBody } from '../core/body.ts'
 import { ClientGone, GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
-import type { Handler } from '../core/pipeline.ts'
+import type { Reply } from '../core/read-reply.ts'
 import type { UpstreamServices } from '../core/services.ts'
 import { type Balancer, createBalancer, occupy, type Target, vacate } from './balance.ts'
 import { UpstreamCall } from './call.ts'
@@ -15,7 +15,7 @@ export function createForwarder(
   plan: UpstreamPlan,
   transport: Transport,
   { clock, random }: UpstreamServices,
-): Handler<Call> {
+): (call: Call) => Promise<Reply> {
   const balancers = new Map(
     plan.versions.map((version) => [version.name, createBalancer(plan.balance, version, random)]),
   )

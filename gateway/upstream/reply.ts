@@ -1,6 +1,6 @@
 import { GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
-import { wasRead } from '../core/read-reply.ts'
+import { ReadReply, type Reply, toResponse } from '../core/read-reply.ts'
 import { dropConnectionFields } from './fields.ts'
 
 /** A body of it is dropped, not read past (RFC 9110 §15.3.6). */
@@ -13,10 +13,12 @@ const BODILESS: ReadonlySet<number> = new Set([204, RESET_CONTENT, 304])
  * Checks what an upstream answered and makes it fit to pass on: hop-by-hop fields gone, everything else as it came.
  * Throws `upstream-invalid-response` for statuses no client could understand and for ambiguous framing.
  */
-export function cleanReply(reply: Response, call: Call): Response {
-  const { status, headers } = reply
+export function cleanReply(given: Reply, call: Call): Reply {
+  const { status } = given
   call.record.status = status
-  if (wasRead(reply) && status !== RESET_CONTENT) return reply
+  if (given instanceof ReadReply && status !== RESET_CONTENT) return given
+  const reply = toResponse(given)
+  const { headers } = reply
   const fault = faultOf(status, headers)
   if (fault !== undefined) {
     discard(reply)

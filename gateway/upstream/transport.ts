@@ -1,5 +1,6 @@
 import type { CallBody } from '../core/body.ts'
 import type { OpenSocket } from '../core/exchange.ts'
+import type { Reply } from '../core/read-reply.ts'
 
 /** One HTTP request as it goes onto the wire. */
 export interface OutgoingRequest {
@@ -21,7 +22,7 @@ export interface OutgoingRequest {
  * there is no connection or no readable reply, with the signal's reason when that aborted.
  */
 export interface Transport {
-  send(request: OutgoingRequest): Promise<Response>
+  send(request: OutgoingRequest): Promise<Reply>
   /** Opens a WebSocket and resolves once it is open; undefined where the runtime passes none on. */
   readonly openWebSocket?: (
     url: string,

@@ -1,9 +1,10 @@
 import type { Plan, UpstreamPlan } from '../config/plan.ts'
 import { GatewayError } from '../core/errors.ts'
-import type { Call } from '../core/exchange.ts'
+import type { Call, Exchange } from '../core/exchange.ts'
 import { type Middleware, pipeline } from '../core/pipeline.ts'
+import { toResponse } from '../core/read-reply.ts'
 import type { CallRecord } from '../core/record.ts'
-import type { UpstreamHandler, UpstreamServices, Upstreams } from '../core/services.ts'
+import type { UpstreamHandler, UpstreamReader, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
 import type { Metrics } from '../core/telemetry.ts'
 import { UpstreamCall } from './call.ts'
 import { createForwarder } from './forward.ts'
@@ -11,49 +12,63 @@ import type { Transport } from './transport.ts'
 
 /** Folds every upstream's policies around its forwarder, once. */
 export function createUpstreams(plan: Plan, transport: Transport, services: UpstreamServices): Upstreams {
-  const handlers = new Map(
+  const upstreams = new Map(
     plan.upstreams.map((upstream) => [upstream.name, createUpstream(upstream, transport, services)]),
   )
+  const named = (name: string) => {
+    const upstream = upstreams.get(name)
+    if (!upstream) throw new TypeError(`Unknown upstream ${name}`)
+    return upstream
+  }
   return {
-    get(name) {
-      const handler = handlers.get(name)
-      if (!handler) throw new TypeError(`Unknown upstream ${name}`)
-      return handler
-    },
+    get: (name) => named(name).handle,
+    reader: (name) => named(name).read,
   }
 }
 
-function createUpstream(plan: UpstreamPlan, transport: Transport, services: UpstreamServices): UpstreamHandler {
+interface Upstream {
+  readonly handle: UpstreamHandler
+  readonly read: UpstreamReader
+}
+
+function createUpstream(plan: UpstreamPlan, transport: Transport, services: UpstreamServices): Upstream {
   const layers = plan.mounts.map(({ policy, options, site }): Middleware<Call> => {
     if (policy.at !== 'upstream') throw new TypeError(`${policy.name} is no upstream policy`)
     return policy.create(options, services, site)
   })
   const [only] = plan.versions
   const version = plan.versions.length === 1 ? only?.name : undefined
-  const handle = pipeline(layers, createForwarder(plan, transport, services))
+  const forward = createForwarder(plan, transport, services)
+  const handle = pipeline(layers, async (call) => toResponse(await forward(call)))
   const { clock, metrics } = services
   let waiting = 0
 
-  return async (exchange, request) => {
-    const call = new UpstreamCall(plan.name, exchange, request, version)
-    const { record } = call
-    exchange.record.calls.push(record)
-    const startedAt = clock.now()
-    // A stuck upstream must not use up what the others need.
-    const isOverloaded = waiting >= plan.concurrency
-    waiting++
-    try {
-      if (isOverloaded) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
-      return await handle(call)
-    } catch (error) {
-      if (error instanceof GatewayError) record.failure = error.code
-      throw error
-    } finally {
-      waiting--
-      record.durationMs = clock.now() - startedAt
-      count(record, metrics)
+  /** Counts the call, and notes what becomes of it. */
+  const noted =
+    <Answer>(make: (call: Call) => Promise<Answer>) =>
+    async (exchange: Exchange, request: UpstreamRequest): Promise<Answer> => {
+      const call = new UpstreamCall(plan.name, exchange, request, version)
+      const { record } = call
+      exchange.record.calls.push(record)
+      const startedAt = clock.now()
+      // A stuck upstream must not use up what the others need.
+      const isOverloaded = waiting >= plan.concurrency
+      waiting++
+      try {
+        if (isOverloaded) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
+        return await make(call)
+      } catch (error) {
+        if (error instanceof GatewayError) record.failure = error.code
+        throw error
+      } finally {
+        waiting--
+        record.durationMs = clock.now() - startedAt
+        count(record, metrics)
+      }
     }
-  }
+
+  // Policies work with a `Response`.
+  return { handle: noted(handle), read: noted(layers.length > 0 ? handle : forward) }
 }
 
 const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx']

@@ -1,3 +1,4 @@
+import type { Fields } from '../../gateway/core/read-reply.ts'
 import type { Head } from './answer/cache-control.ts'
 import type { PartFailure } from './failure.ts'
 
@@ -11,7 +12,7 @@ export interface Shown {
 /** A reply a part was asked for, or the list of replies of a part with `for-each`, which has neither status nor fields. */
 export interface Received extends Shown {
   readonly status?: number
-  readonly headers?: Headers
+  readonly headers?: Fields
   /** The fields of each reply of a list. */
   readonly heads?: readonly Head[]
 }
@@ -75,7 +76,7 @@ export function templateValue(outcome: Outcome): object | undefined {
       body,
       status,
       get headers() {
-        return Object.fromEntries(headers)
+        return Object.fromEntries({ [Symbol.iterator]: () => headers[Symbol.iterator]() })
       },
     }
   }

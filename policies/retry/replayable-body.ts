@@ -11,7 +11,7 @@ type Bytes = Uint8Array<ArrayBuffer>
 export async function replayableBody(call: Call, limitBytes: number): Promise<Bytes | null | undefined> {
   const { body, exchange, signal } = call
   if (!(body instanceof ReadableStream)) return body
-  const length = declaredLength(exchange.request)
+  const length = declaredLength(exchange.request.headers)
   if (length === undefined || !(length <= limitBytes)) return undefined
   return orAborted(collect(body, limitBytes, tooLarge), signal)
 }

@@ -1,5 +1,6 @@
 import { afterAll, expect, test } from 'bun:test'
 import { rawUpstream } from '../../../tests/support/raw-upstream.ts'
+import { toResponse } from '../../core/read-reply.ts'
 import { systemClock } from './system-clock.ts'
 import { createUpstreamTransport } from './upstream-transport.ts'
 
@@ -32,7 +33,7 @@ test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 
       void upstream.close()
       return ['reset']
     })
-    await (await send(upstream.url, method)).text()
+    await toResponse(await send(upstream.url, method)).text()
     const error = await failureOf(send(upstream.url, method))
     await upstream.close()
     expect(upstream.requests).toHaveLength(2)

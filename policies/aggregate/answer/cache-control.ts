@@ -1,6 +1,8 @@
+import type { Fields } from '../../../gateway/core/read-reply.ts'
+
 /** The fields of one reply that was composed, and how long it was remembered. */
 export interface Head {
-  readonly headers: Headers
+  readonly headers: Fields
   readonly ageMs?: number | undefined
 }
 

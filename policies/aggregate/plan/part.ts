@@ -1,6 +1,6 @@
 import type { Clock } from '../../../gateway/core/clock.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
-import type { UpstreamHandler, Upstreams } from '../../../gateway/core/services.ts'
+import type { UpstreamReader, Upstreams } from '../../../gateway/core/services.ts'
 import type { AggregateOptions, PartOptions } from '../options.ts'
 import { compileFormat, type Format } from '../reply/formats/format.ts'
 import { compileShape, type Shape } from '../shape/shape.ts'
@@ -48,7 +48,7 @@ export interface Part {
 
 /** How an upstream is asked for a part. */
 export interface PartCall {
-  readonly upstream: UpstreamHandler
+  readonly upstream: UpstreamReader
   /** Throws `PartFailure` when a value it needs is not there. */
   render(scope: Scope): PartRequest
   readonly success: Success
@@ -96,7 +96,7 @@ export function compileParts(
     forEach: compileForEach(part, concurrency),
     timeoutMs: part.timeout,
     call: {
-      upstream: upstreams.get(part.upstream),
+      upstream: upstreams.reader(part.upstream),
       render: compileRequest(part),
       success: compileSuccess(part.success),
       passStatus: new Set(part['pass-status']),

@@ -1,5 +1,5 @@
 import { collect, declaredLength } from '../../../gateway/core/body.ts'
-import { wholeBody } from '../../../gateway/core/read-reply.ts'
+import { bodyOf, fieldsOf, ReadReply, type Reply, wholeBody } from '../../../gateway/core/read-reply.ts'
 import { PartFailure } from '../failure.ts'
 import { invalid, quoted } from './invalid.ts'
 
@@ -15,16 +15,16 @@ type Body = Uint8Array<ArrayBuffer>
  * The whole body, decompressed; at once when it is there already. Throws or rejects with `PartFailure` when it is over the
  * limit, breaks off or is coded in an unknown way.
  */
-export function readBody(response: Response, bounds: Bounds): Body | Promise<Body> {
-  const coding = codingOf(response.headers.get('content-encoding'))
-  const there = wholeBody(response)
-  if (there === undefined) return readStream(response, coding, bounds)
+export function readBody(reply: Reply, bounds: Bounds): Body | Promise<Body> {
+  const coding = codingOf(fieldsOf(reply).get('content-encoding'))
+  const there = wholeBody(reply)
+  if (there === undefined) return readStream(reply, coding, bounds)
   if (there.byteLength > bounds.maxBytes) throw tooLarge(bounds.maxBytes)
   return coding === 'identity' ? there : inflate(there, coding, bounds)
 }
 
-async function readStream(response: Response, coding: Coding, bounds: Bounds): Promise<Body> {
-  const sent = await unbroken(collectSent(response, bounds))
+async function readStream(reply: Reply, coding: Coding, bounds: Bounds): Promise<Body> {
+  const sent = await unbroken(collectSent(reply, bounds))
   return coding === 'identity' ? sent : inflate(sent, coding, bounds)
 }
 
@@ -37,11 +37,11 @@ function inflate(sent: Body, coding: Exclude<Coding, 'identity'>, { maxBytes, si
  * A body that says its length is read in one go, which spares a stream: runtimes read no more than was said, and end it
  * with the signal its call was made with.
  */
-async function collectSent(response: Response, { maxBytes, signal }: Bounds): Promise<Body> {
-  const length = declaredLength(response)
-  if (length === undefined) return collect(response.body, maxBytes, tooLarge, signal)
-  if (length > maxBytes) throw tooLarge(maxBytes)
-  const bytes = new Uint8Array(await response.arrayBuffer())
+async function collectSent(reply: Reply, { maxBytes, signal }: Bounds): Promise<Body> {
+  const length = declaredLength(fieldsOf(reply))
+  if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes)
+  if (length === undefined || reply instanceof ReadReply) return collect(bodyOf(reply), maxBytes, tooLarge, signal)
+  const bytes = new Uint8Array(await reply.arrayBuffer())
   if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes)
   return bytes
 }

@@ -1,3 +1,4 @@
+import { discard, type Fields, fieldsOf, type Reply as Received } from '../../../gateway/core/read-reply.ts'
 import { PartFailure } from '../failure.ts'
 import type { Success } from '../plan/success.ts'
 import { readBody, tooLarge } from './body.ts'
@@ -7,7 +8,7 @@ import { type MediaType, readMediaType } from './media-type.ts'
 /** A part's reply, read whole. */
 export interface Reply {
   readonly status: number
-  readonly headers: Headers
+  readonly headers: Fields
   /** JSON text; of a JSON reply as the upstream wrote it, without what surrounds it: every digit of a number is kept. */
   readonly json: Uint8Array<ArrayBuffer>
   readonly body: unknown
@@ -29,21 +30,22 @@ const NULL = new TextEncoder().encode('null')
  * there already. Throws or rejects with `PartFailure` for anything else, and with the signal's reason when that aborts; a
  * body that is not wanted is cancelled.
  */
-export function readReply(response: Response, accepted: Accepted, signal: AbortSignal): Reply | Promise<Reply> {
+export function readReply(response: Received, accepted: Accepted, signal: AbortSignal): Reply | Promise<Reply> {
   try {
     signal.throwIfAborted()
-    const { status, headers } = response
+    const { status } = response
+    const headers = fieldsOf(response)
     if (!accepted.success.includes(status)) throw refused(status, accepted)
     if (accepted.success.isEmpty(status)) {
-      drop(response)
+      discard(response)
       return { status, headers, json: NULL, body: null }
     }
     const type = readMediaType(headers.get('content-type'), accepted.format.accepts)
     const bytes = readBody(response, { maxBytes: accepted.maxBytes, signal })
-    const unread = { response, type, accepted }
+    const unread = { response, headers, type, accepted }
     return bytes instanceof Promise ? readLater(bytes, unread) : read(bytes, unread)
   } catch (error) {
-    drop(response)
+    discard(response)
     throw error
   }
 }
@@ -52,7 +54,8 @@ type Body = Uint8Array<ArrayBuffer>
 
 /** A reply whose head is accepted. */
 interface Unread {
-  readonly response: Response
+  readonly response: Received
+  readonly headers: Fields
   readonly type: MediaType
   readonly accepted: Accepted
 }
@@ -61,22 +64,16 @@ async function readLater(body: Promise<Body>, unread: Unread): Promise<Reply> {
   try {
     return read(await body, unread)
   } catch (error) {
-    drop(unread.response)
+    discard(unread.response)
     throw error
   }
 }
 
-function read(bytes: Body, { response, type, accepted }: Unread): Reply {
-  const { status, headers } = response
+function read(bytes: Body, { response: { status }, headers, type, accepted }: Unread): Reply {
   const { format, maxBytes } = accepted
   const { json, body } = format.read(bytes, type)
   if (json.byteLength > maxBytes) throw tooLarge(maxBytes)
   return { status, headers, json, body }
-}
-
-/** An unread body would keep its connection; one that is being read is cancelled by its reader. */
-function drop(response: Response): void {
-  response.body?.cancel().catch(() => {})
 }
 
 function refused(status: number, { passStatus }: Accepted): PartFailure {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
+import type { Fields } from '../../../gateway/core/read-reply.ts'
 import type { Part } from '../plan/part.ts'
 import type { PartRequest } from '../plan/request.ts'
 import type { Reply } from '../reply/read.ts'
@@ -62,7 +63,7 @@ export class ReplyMemory {
 /** With everything, or with the fields that tell upstreams the client's address. */
 const VARIES_WITH_ADDRESS = /\*|(?:^|[\s,])(?:forwarded|x-forwarded-for)(?:$|[\s,])/i
 
-function forbidsKeeping(headers: Headers, isPersonal: boolean): boolean {
+function forbidsKeeping(headers: Fields, isPersonal: boolean): boolean {
   const directives = (headers.get('cache-control') ?? '').toLowerCase()
   if (/(?:^|[\s,])no-store(?:$|[\s,])/.test(directives)) return true
   if (VARIES_WITH_ADDRESS.test(headers.get('vary') ?? '')) return true

@@ -1,4 +1,4 @@
-import { markRead } from '../../../core/read-reply.ts'
+import { ReadReply } from '../../../core/read-reply.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { ReplySink } from './reply-reader.ts'
@@ -22,11 +22,11 @@ export interface Line {
 
 /** Where a call is answered. */
 export interface Answered {
-  resolve(reply: Response): void
+  resolve(reply: ReadReply): void
   reject(error: unknown): void
 }
 
-/** One request on its way: it becomes a `Response` as soon as the head is there, or fails. */
+/** One request on its way: it becomes a reply as soon as the head is there, or fails. */
 export class Http1Call implements ReplySink {
   readonly request: OutgoingRequest
   readonly target: string
@@ -106,11 +106,9 @@ export class Http1Call implements ReplySink {
     const head = this.#head
     if (this.#isAnswered || !head || (this.#isOver && !this.#isWhole)) return
     this.#isAnswered = true
-    const { status, reason: statusText, headers } = head
-    const init = { status, statusText, headers }
-    const body = this.#isWhole && head.framing !== 0 ? joined(this.#data) : undefined
-    const sent = body ?? (head.framing === 0 ? null : this.#openStream())
-    this.#answered.resolve(markRead(new Response(sent, init), body))
+    const { status, reason: statusText, fields } = head
+    const content = head.framing === 0 ? null : this.#isWhole ? joined(this.#data) : this.#openStream()
+    this.#answered.resolve(new ReadReply({ status, statusText, fields, content }))
   }
 
   /** There is no reply, or no more of it. */

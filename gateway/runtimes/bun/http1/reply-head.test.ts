@@ -83,7 +83,7 @@ describe('a field line', () => {
     ['X-Own: \x80\xe9\xff', 'x-own', '\x80\xe9\xff'],
   ] as const) {
     test(`is read: ${JSON.stringify(line)}`, () => {
-      expect(read([line, 'Content-Length: 0']).headers.get(name)).toBe(value)
+      expect(read([line, 'Content-Length: 0']).fields.get(name)).toBe(value)
     })
   }
 
@@ -118,19 +118,19 @@ describe('a field line', () => {
   }
 
   test('may come again, each cookie for itself', () => {
-    const { headers } = read(['Set-Cookie: a=1, x', 'Vary: a', 'Set-Cookie: b=2', 'Vary: b'])
-    expect(headers.getSetCookie()).toEqual(['a=1, x', 'b=2'])
-    expect(headers.get('vary')).toBe('a, b')
+    const { fields } = read(['Set-Cookie: a=1, x', 'Vary: a', 'Set-Cookie: b=2', 'Vary: b'])
+    expect(fields.getSetCookie()).toEqual(['a=1, x', 'b=2'])
+    expect(fields.get('vary')).toBe('a, b')
   })
 
   test('may come 256 times, and no oftener', () => {
     const fields = Array.from({ length: 256 }, (_, i) => `X-${i}: ${i}`)
-    expect([...read(fields).headers]).toHaveLength(256)
+    expect([...read(fields).fields]).toHaveLength(256)
     expect(refusal(head([...fields, 'X-Last: 1']))).toBe('more than 256 fields')
   })
 
   test('of the connection stays behind, with those that Connection names', () => {
-    const { headers } = read([
+    const { fields } = read([
       'Content-Length: 3',
       'Connection: X-Named, Keep-Alive',
       'connection: X-Too',
@@ -144,7 +144,7 @@ describe('a field line', () => {
       'x-too: 2',
       'X-Kept: 3',
     ])
-    expect([...headers]).toEqual([
+    expect([...fields]).toEqual([
       ['content-length', '3'],
       ['x-kept', '3'],
     ])

@@ -1,5 +1,6 @@
-import { dropConnectionFields, HOP_BY_HOP } from '../../../upstream/fields.ts'
+import { namedInReply } from '../../../upstream/fields.ts'
 import { MalformedReply } from './malformed-reply.ts'
+import { bare, isNamed, ReplyFields } from './reply-fields.ts'
 
 /** How the end of a body is found (RFC 9112 §6.3): there is none, it is so long, it is in chunks, the connection closes. */
 export type Framing = number | 'chunked' | 'until-close'
@@ -9,7 +10,7 @@ export interface ReplyHead {
   readonly status: number
   readonly reason: string
   /** Without the fields of the connection. */
-  readonly headers: Headers
+  readonly fields: ReplyFields
   readonly framing: Framing
   /** Whether the upstream keeps the connection. */
   readonly isKept: boolean
@@ -37,40 +38,31 @@ export function readHead(text: string, method: string): ReplyHead {
   const isHttp10 = text.startsWith('HTTP/1.0')
   const status = digitAt(text, 9) * 100 + digitAt(text, 10) * 10 + digitAt(text, 11)
   const firstEnd = text.indexOf(CRLF)
-  const headers = new Headers()
   let length: string | undefined
   let coding: string | undefined
   let connection: string | undefined
   let keepAlive: string | undefined
   let count = 0
-  let at = firstEnd + CRLF.length
+  const start = firstEnd + CRLF.length
+  let at = start
   const end = text.length - CRLF.length
   FIELD_LINES.lastIndex = at
   if (!FIELD_LINES.test(text)) throw new MalformedReply('a field line that is none')
   while (at < end) {
     if (++count > MAX_FIELDS) throw new MalformedReply(`more than ${MAX_FIELDS} fields`)
     const colon = text.indexOf(':', at)
-    const name = text.slice(at, colon)
     const lineEnd = text.indexOf(CRLF, colon)
-    // What stands around it `Headers` takes away (RFC 9112 §5.1).
-    const value = text.slice(colon + 1, lineEnd)
-    at = lineEnd + CRLF.length
-    // By its length first: to lower every name would cost more than all the rest of it.
-    const lower = OWN_LENGTHS.has(name.length) ? name.toLowerCase() : ''
-    if (lower === 'content-length') {
+    if (isNamed(text, at, 'content-length')) {
       if (length !== undefined) throw new MalformedReply('two lengths')
-      length = bare(value)
-    } else if (lower === 'transfer-encoding') coding = join(coding, bare(value))
-    else if (lower === 'connection') connection = join(connection, bare(value))
-    else if (lower === 'keep-alive') keepAlive = value
-    if (lower === 'content-length' ? status !== 204 : !HOP_BY_HOP.has(lower)) headers.append(name, value)
+      length = bare(text, colon + 1, lineEnd)
+    } else if (isNamed(text, at, 'transfer-encoding')) coding = join(coding, bare(text, colon + 1, lineEnd))
+    else if (isNamed(text, at, 'connection')) connection = join(connection, bare(text, colon + 1, lineEnd))
+    else if (isNamed(text, at, 'keep-alive')) keepAlive = bare(text, colon + 1, lineEnd)
+    at = lineEnd + CRLF.length
   }
   const framing = frame({ length, coding, isHttp10, isBodiless: method === 'HEAD' || hasNoBody(status) })
   const options = connection?.toLowerCase()
-  if (options !== undefined && options !== 'keep-alive' && options !== 'close') {
-    headers.set('connection', options)
-    dropConnectionFields(headers)
-  }
+  const named = namedInReply(options)
   // A body that must not be there comes all the same, it seems: it would be read as the next reply.
   const isClean = status !== 204 || (coding === undefined && Number(length ?? 0) === 0)
   const isKept =
@@ -78,7 +70,7 @@ export function readHead(text: string, method: string): ReplyHead {
   return {
     status,
     reason: text.startsWith(' OK\r', 12) ? 'OK' : text.slice(13, firstEnd),
-    headers,
+    fields: new ReplyFields(text, start, status === 204 ? new Set([...named, 'content-length']) : named),
     framing,
     isKept,
     keptForMs: timeoutOf(keepAlive),
@@ -88,25 +80,6 @@ export function readHead(text: string, method: string): ReplyHead {
 function digitAt(text: string, at: number): number {
   return text.charCodeAt(at) - 0x30
 }
-
-const SPACE = 0x20
-const TAB = 0x09
-
-/** Without the blanks around it (RFC 9112 §5.1). `trim` takes U+00A0 away as well, which is no blank but part of the value. */
-function bare(value: string): string {
-  let start = 0
-  let end = value.length
-  while (start < end && isBlank(value.charCodeAt(start))) start++
-  while (end > start && isBlank(value.charCodeAt(end - 1))) end--
-  return value.slice(start, end)
-}
-
-function isBlank(code: number): boolean {
-  return code === SPACE || code === TAB
-}
-
-/** How long the names are that say something about the connection or the body. */
-const OWN_LENGTHS: ReadonlySet<number> = new Set(['content-length', ...HOP_BY_HOP].map(({ length }) => length))
 
 function join(list: string | undefined, value: string): string {
   return list === undefined ? value : `${list}, ${value}`
@@ -137,6 +110,6 @@ function names(connection: string | undefined, option: string): boolean {
 
 /** `Keep-Alive: timeout=5` (RFC 2068 §19.7.1, sent by many servers). */
 function timeoutOf(keepAlive: string | undefined): number | undefined {
-  const seconds = /(?:^|[,\s])timeout=([0-9]{1,9})/i.exec(keepAlive ?? '')?.[1]
-  return seconds === undefined ? undefined : Number(seconds) * 1_000
+  const seconds = keepAlive && /(?:^|[,\s])timeout=([0-9]{1,9})/i.exec(keepAlive)?.[1]
+  return seconds ? Number(seconds) * 1_000 : undefined
 }

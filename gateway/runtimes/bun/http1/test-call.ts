@@ -1,3 +1,4 @@
+import type { ReadReply } from '../../../core/read-reply.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
 import { Http1Call } from './call.ts'
 
@@ -6,7 +7,8 @@ export function createCall(request: Partial<OutgoingRequest> & { readonly target
   readonly call: Http1Call
   readonly reply: Promise<Response>
 } {
-  const { promise: reply, resolve, reject } = Promise.withResolvers<Response>()
+  const { promise, resolve, reject } = Promise.withResolvers<ReadReply>()
+  const reply = promise.then((read) => read.toResponse())
   const { target = '/', ...given } = request
   const signal = new AbortController().signal
   const outgoing = {

@@ -22,7 +22,7 @@ export function readPieces(pieces: readonly Buffer[], method = 'GET'): RecordedR
   const reader = new ReplyReader(method, {
     head(head) {
       status = head.status
-      fields = [...head.headers]
+      fields = [...head.fields]
     },
     body: (data) => (body += Buffer.from(data).toString('latin1')),
     end: () => ends++,
