@@ -23,7 +23,7 @@ export interface Trace {
 
 /** Header fields the gateway itself decides for every upstream call of this exchange, whatever the client sent. */
 export interface HeaderEdits {
-  /** Another number after every change. */
+  /** 0 as long as nothing is decided, another number after every change. */
   readonly version: number
   /** Whether it sets or removes this field, named in lower case. */
   decides(name: string): boolean

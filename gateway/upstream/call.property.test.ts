@@ -82,7 +82,8 @@ describe('a call that an exchange makes by itself', () => {
           if (random() < 0.6) exchange.outgoing.set(pick(NAMES), pick(VALUES))
           else exchange.outgoing.remove(pick(NAMES).toUpperCase())
         }
-        const own = fieldsOf(random() < 0.5 ? 3 : 8)
+        const given = fieldsOf(random() < 0.5 ? 3 : 8)
+        const own = random() < 0.5 ? Object.freeze(given) : given
         const alone = new Headers(own)
         addGatewayFields(alone, exchange)
         const lines = callOf(exchange, own).fieldLines
@@ -102,7 +103,14 @@ describe('a call that an exchange makes by itself', () => {
     ['the request', { request: new Request('http://gateway.test/', { headers: { via: '1.0 changed' } }) }],
     [
       'the fields',
-      { outgoing: { ...createOne().outgoing, decides: () => false, applyTo: (to: Headers) => to.set('x-77', '1') } },
+      {
+        outgoing: {
+          ...createOne().outgoing,
+          version: 1,
+          decides: () => false,
+          applyTo: (to: Headers) => to.set('x-77', '1'),
+        },
+      },
     ],
   ] satisfies [string, Partial<Exchange>][]) {
     test(`speaks of the exchange it serves, though a policy has changed ${what} since the call before`, async () => {

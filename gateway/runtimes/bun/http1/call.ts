@@ -33,7 +33,9 @@ export class Http1Call implements ReplySink {
   readonly #answered: Answered
   #line: Line | undefined
   #head: ReplyHead | undefined
-  #data: Uint8Array[] = []
+  /** What has come of a body that is not streamed yet: the one piece it mostly is, or several. */
+  #first: Uint8Array | undefined
+  #others: Uint8Array[] | undefined
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined
   #isAnswered = false
   #isOver = false
@@ -84,7 +86,8 @@ export class Http1Call implements ReplySink {
   body(data: Uint8Array): void {
     const stream = this.#stream
     if (!stream) {
-      this.#data.push(data)
+      if (this.#first === undefined) this.#first = data
+      else (this.#others ??= []).push(data)
       return
     }
     stream.enqueue(data)
@@ -107,7 +110,7 @@ export class Http1Call implements ReplySink {
     if (this.#isAnswered || !head || (this.#isOver && !this.#isWhole)) return
     this.#isAnswered = true
     const { status, reason: statusText, fields } = head
-    const content = head.framing === 0 ? null : this.#isWhole ? joined(this.#data) : this.#openStream()
+    const content = head.framing === 0 ? null : this.#isWhole ? this.#joined() : this.#openStream()
     this.#answered.resolve(new ReadReply({ status, statusText, fields, content }))
   }
 
@@ -141,9 +144,13 @@ export class Http1Call implements ReplySink {
     this.#stopUpload?.(ENDED)
   }
 
+  #joined(): Uint8Array<ArrayBuffer> {
+    const [first, others] = [this.#first ?? EMPTY, this.#others]
+    return (others ? Buffer.concat([first, ...others]) : first) as Uint8Array<ArrayBuffer>
+  }
+
   #openStream(): ReadableStream<Uint8Array> {
-    const waiting = this.#data
-    this.#data = []
+    const waiting = this.#first ? [this.#first, ...(this.#others ?? [])] : []
     return new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -160,7 +167,4 @@ export class Http1Call implements ReplySink {
 
 const ENDED = new Error('The upstream has answered')
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const [only] = parts
-  return (parts.length === 1 && only ? only : Buffer.concat(parts)) as Uint8Array<ArrayBuffer>
-}
+const EMPTY = new Uint8Array()

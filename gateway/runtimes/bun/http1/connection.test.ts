@@ -14,9 +14,9 @@ class NarrowWire implements Wire {
     this.#connection = connection
   }
 
-  write(data: string | Bun.BufferSource): number {
+  write(data: string | Bun.BufferSource, from = 0, length = (data as Uint8Array).byteLength - from): number {
     if (this.events.includes('terminate')) return -1
-    const bytes = Buffer.from(data as Uint8Array).subarray(0, this.room)
+    const bytes = Buffer.from(data as Uint8Array).subarray(from, from + Math.min(length, this.room))
     this.room -= bytes.length
     this.sent += bytes.toString('latin1')
     return bytes.length

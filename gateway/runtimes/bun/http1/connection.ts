@@ -33,10 +33,12 @@ const SCRATCH = Buffer.alloc(65_536)
 export class UpstreamConnection implements Line, ReplySink {
   /** Milliseconds of the keeper's clock. */
   readonly bornAtMs: number
+  /** Milliseconds of the keeper's clock, for the keeper: until when it is kept unused. */
+  keptUntilMs = 0
   readonly #keeper: Keeper
   #socket: Wire | undefined
   #call: Http1Call | undefined
-  #reader: ReplyReader | undefined
+  readonly #reader = new ReplyReader(this)
   #head: ReplyHead | undefined
   #isUploaded = true
   /** Calls it has carried before this one. */
@@ -66,7 +68,7 @@ export class UpstreamConnection implements Line, ReplySink {
   carry(call: Http1Call): void {
     this.#call = call
     this.#head = undefined
-    this.#reader = new ReplyReader(call.request.method, this)
+    this.#reader.expect(call.request.method)
     try {
       this.#write(call)
     } catch (error) {
@@ -98,9 +100,7 @@ export class UpstreamConnection implements Line, ReplySink {
     }
     const written = Math.max(this.#socket?.write(bytes) ?? 0, 0)
     if (written === bytes.length) return true
-    const rest = bytes.subarray(written)
-    // The next call is put together in the same place.
-    this.#unsent = bytes.buffer === SCRATCH.buffer ? new Uint8Array(rest) : rest
+    this.#unsent = bytes.subarray(written)
     return false
   }
 
@@ -134,7 +134,7 @@ export class UpstreamConnection implements Line, ReplySink {
   data(bytes: Buffer): void {
     const call = this.#call
     // Nobody has asked for anything: the answer of the next call must not begin with it.
-    if (!call || !this.#reader) {
+    if (!call) {
       this.drop()
       return
     }
@@ -167,7 +167,7 @@ export class UpstreamConnection implements Line, ReplySink {
   /** The upstream sends nothing more: a body that ends with the connection is whole. After a reset this is not called. */
   ended(): void {
     const call = this.#call
-    if (call && this.#reader?.close()) call.answer()
+    if (call && this.#reader.close()) call.answer()
     this.closed()
   }
 
@@ -179,10 +179,9 @@ export class UpstreamConnection implements Line, ReplySink {
     this.#unsent = undefined
     this.#drained?.()
     const call = this.#call
-    const reader = this.#reader
     this.#call = undefined
-    if (!call || call.isOver || !reader) return
-    if (this.#served > 0 && !reader.hasBegun && call.mayRepeat()) this.#keeper.repeat(call)
+    if (!call || call.isOver) return
+    if (this.#served > 0 && !this.#reader.hasBegun && call.mayRepeat()) this.#keeper.repeat(call)
     else if (this.#head) call.fail(new MalformedReply('the reply broke off'))
     else call.fail(ConnectionFailure.from(error, 'closed before a reply'))
   }
@@ -219,7 +218,6 @@ export class UpstreamConnection implements Line, ReplySink {
   #release(isMore: boolean): void {
     const head = this.#head
     this.#call = undefined
-    this.#reader = undefined
     this.#served++
     this.resume()
     if (!this.#isUploaded || this.#unsent) this.drop()
@@ -229,10 +227,13 @@ export class UpstreamConnection implements Line, ReplySink {
 
   #sendHead(head: string, body: Uint8Array | undefined): void {
     const bodyBytes = body?.byteLength ?? 0
-    if (head.length + bodyBytes <= SCRATCH.length) {
+    const length = head.length + bodyBytes
+    if (length <= SCRATCH.length) {
       SCRATCH.write(head, 'latin1')
       if (body) SCRATCH.set(body, head.length)
-      this.send(SCRATCH.subarray(0, head.length + bodyBytes))
+      const written = Math.max(this.#socket?.write(SCRATCH, 0, length) ?? 0, 0)
+      // A copy: the next call is put together in the same place.
+      if (written < length && !this.#isClosed) this.#unsent = new Uint8Array(SCRATCH.subarray(written, length))
       return
     }
     this.send(Buffer.concat([Buffer.from(head, 'latin1'), body ?? Buffer.alloc(0)]))

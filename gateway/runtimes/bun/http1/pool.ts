@@ -24,12 +24,6 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection, 'buffer'> = {
   error: (socket, error) => socket.data.giveUp(error),
 }
 
-/** A kept connection and when it is to be closed. */
-interface Kept {
-  readonly connection: UpstreamConnection
-  readonly untilMs: number
-}
-
 /**
  * The connections to one address, as many as there are calls at once. The last one used is used first, so that a quiet
  * time closes those that are not needed.
@@ -40,7 +34,7 @@ export class ConnectionPool implements Keeper {
   readonly #port: number
   readonly #now: () => number
   readonly #open = new Set<UpstreamConnection>()
-  readonly #idle: Kept[] = []
+  readonly #idle: UpstreamConnection[] = []
   /** Calls for which no connection was free; there are at least as many connections opening. */
   #waiting: Http1Call[] = []
   #opening = 0
@@ -64,11 +58,11 @@ export class ConnectionPool implements Keeper {
   send(call: Http1Call): void {
     const now = this.#now()
     for (let kept = this.#idle.pop(); kept; kept = this.#idle.pop()) {
-      if (kept.untilMs > now) {
-        kept.connection.carry(call)
+      if (kept.keptUntilMs > now) {
+        kept.carry(call)
         return
       }
-      kept.connection.close()
+      kept.close()
     }
     this.#dropGivenUp()
     this.#waiting.push(call)
@@ -102,19 +96,22 @@ export class ConnectionPool implements Keeper {
     if (first && !first.wasSent) {
       this.#waiting.shift()
       connection.carry(first)
-    } else this.#idle.push({ connection, untilMs: now + forMs })
+    } else {
+      connection.keptUntilMs = now + forMs
+      this.#idle.push(connection)
+    }
   }
 
   forget(connection: UpstreamConnection): void {
     this.#open.delete(connection)
-    const at = this.#idle.findIndex((kept) => kept.connection === connection)
+    const at = this.#idle.indexOf(connection)
     if (at >= 0) this.#idle.splice(at, 1)
   }
 
   /** Closes what nobody has used for long enough. */
   sweep(): void {
     const now = this.#now()
-    for (const { connection, untilMs } of [...this.#idle]) if (untilMs <= now) connection.close()
+    for (const connection of [...this.#idle]) if (connection.keptUntilMs <= now) connection.close()
     this.#dropGivenUp()
   }
 

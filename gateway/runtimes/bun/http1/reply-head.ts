@@ -23,7 +23,7 @@ const MAX_FIELDS = 256
 const STATUS_LINE = /^HTTP\/1\.[01] [0-9]{3}(?: [\t\x20-\x7e\x80-\xff]*)?\r\n/
 const FIELD_LINES = /(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n$/y
 const CRLF = '\r\n'
-const LENGTH = /^[0-9]{1,15}$/
+const LENGTH = /[\t ]*[0-9]{1,15}[\t ]*\r/y
 
 /** Statuses that never have a body (RFC 9112 §6.3), whatever their fields say. */
 const hasNoBody = (status: number) => status < 200 || status === 204 || status === 304
@@ -38,7 +38,7 @@ export function readHead(text: string, method: string): ReplyHead {
   const isHttp10 = text.startsWith('HTTP/1.0')
   const status = digitAt(text, 9) * 100 + digitAt(text, 10) * 10 + digitAt(text, 11)
   const firstEnd = text.indexOf(CRLF)
-  let length: string | undefined
+  let length: number | undefined
   let coding: string | undefined
   let connection: string | undefined
   let keepAlive: string | undefined
@@ -54,7 +54,7 @@ export function readHead(text: string, method: string): ReplyHead {
     const lineEnd = text.indexOf(CRLF, colon)
     if (isNamed(text, at, 'content-length')) {
       if (length !== undefined) throw new MalformedReply('two lengths')
-      length = bare(text, colon + 1, lineEnd)
+      length = readLength(text, colon + 1, lineEnd)
     } else if (isNamed(text, at, 'transfer-encoding')) coding = join(coding, bare(text, colon + 1, lineEnd))
     else if (isNamed(text, at, 'connection')) connection = join(connection, bare(text, colon + 1, lineEnd))
     else if (isNamed(text, at, 'keep-alive')) keepAlive = bare(text, colon + 1, lineEnd)
@@ -64,7 +64,7 @@ export function readHead(text: string, method: string): ReplyHead {
   const options = connection?.toLowerCase()
   const named = namedInReply(options)
   // A body that must not be there comes all the same, it seems: it would be read as the next reply.
-  const isClean = status !== 204 || (coding === undefined && Number(length ?? 0) === 0)
+  const isClean = status !== 204 || (coding === undefined && (length ?? 0) === 0)
   const isKept =
     isClean && framing !== 'until-close' && (isHttp10 ? names(options, 'keep-alive') : !names(options, 'close'))
   return {
@@ -77,6 +77,18 @@ export function readHead(text: string, method: string): ReplyHead {
   }
 }
 
+/** A length as a number; read without a copy of its text. */
+function readLength(text: string, from: number, to: number): number {
+  LENGTH.lastIndex = from
+  if (!LENGTH.test(text)) throw new MalformedReply('a length that is no number')
+  let length = 0
+  for (let at = from; at < to; at++) {
+    const digit = digitAt(text, at)
+    if (digit >= 0) length = length * 10 + digit
+  }
+  return length
+}
+
 function digitAt(text: string, at: number): number {
   return text.charCodeAt(at) - 0x30
 }
@@ -86,14 +98,13 @@ function join(list: string | undefined, value: string): string {
 }
 
 interface Framed {
-  readonly length: string | undefined
+  readonly length: number | undefined
   readonly coding: string | undefined
   readonly isHttp10: boolean
   readonly isBodiless: boolean
 }
 
 function frame({ length, coding, isHttp10, isBodiless }: Framed): Framing {
-  if (length !== undefined && !LENGTH.test(length)) throw new MalformedReply('a length that is no number')
   if (coding !== undefined) {
     if (length !== undefined) throw new MalformedReply('both Content-Length and Transfer-Encoding')
     if (isHttp10) throw new MalformedReply('Transfer-Encoding in HTTP/1.0')
@@ -101,11 +112,13 @@ function frame({ length, coding, isHttp10, isBodiless }: Framed): Framing {
   }
   if (isBodiless) return 0
   if (coding !== undefined) return 'chunked'
-  return length === undefined ? 'until-close' : Number(length)
+  return length ?? 'until-close'
 }
 
 function names(connection: string | undefined, option: string): boolean {
-  return connection?.split(',').some((name) => name.trim() === option) ?? false
+  // Nearly all say one of these or nothing.
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return connection === option
+  return connection.split(',').some((name) => name.trim() === option)
 }
 
 /** `Keep-Alive: timeout=5` (RFC 2068 §19.7.1, sent by many servers). */

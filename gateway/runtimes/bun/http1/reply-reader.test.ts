@@ -74,7 +74,7 @@ test('what comes after the reply is told, and is no part of it', () => {
 })
 
 describe('a reply has begun', () => {
-  const reader = () => new ReplyReader('GET', { head() {}, body() {}, end() {} })
+  const reader = () => new ReplyReader({ head() {}, body() {}, end() {} })
   test('with its first byte', () => {
     const fresh = reader()
     expect(fresh.hasBegun).toBe(false)

@@ -15,10 +15,10 @@ const MAX_HEAD_BYTES = 65_536
 const MAX_INFORMATIONAL = 16
 const HEAD_END = Buffer.from('\r\n\r\n')
 
-/** Reads one reply out of what a connection brings, in whatever pieces. */
+/** Reads replies out of what a connection brings, in whatever pieces: one for each `expect`. */
 export class ReplyReader {
-  readonly #method: string
   readonly #sink: ReplySink
+  #method = ''
   /** Of an unfinished head. */
   #pending: Buffer | undefined
   #informational = 0
@@ -26,9 +26,18 @@ export class ReplyReader {
   #left = 0
   #chunks: ChunkedBody | undefined
 
-  constructor(method: string, sink: ReplySink) {
-    this.#method = method
+  constructor(sink: ReplySink) {
     this.#sink = sink
+  }
+
+  /** The next reply answers a request with this method. */
+  expect(method: string): void {
+    this.#method = method
+    this.#pending = undefined
+    this.#informational = 0
+    this.#state = 'head'
+    this.#left = 0
+    this.#chunks = undefined
   }
 
   /** Whether a byte of the reply has come. */

@@ -19,7 +19,7 @@ export function readPieces(pieces: readonly Buffer[], method = 'GET'): RecordedR
   let body = ''
   let ends = 0
   let isMore = false
-  const reader = new ReplyReader(method, {
+  const reader = new ReplyReader({
     head(head) {
       status = head.status
       fields = [...head.fields]
@@ -27,6 +27,7 @@ export function readPieces(pieces: readonly Buffer[], method = 'GET'): RecordedR
     body: (data) => (body += Buffer.from(data).toString('latin1')),
     end: () => ends++,
   })
+  reader.expect(method)
   try {
     for (const piece of pieces) isMore ||= reader.push(piece)
     reader.close()

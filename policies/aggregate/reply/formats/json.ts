@@ -1,4 +1,5 @@
 import { parseJson } from '../../../../gateway/core/body.ts'
+import type { PartFailure } from '../../failure.ts'
 import { invalid } from '../invalid.ts'
 import { assertUtf8 } from '../media-type.ts'
 import type { Format } from './format.ts'
@@ -10,9 +11,12 @@ export const jsonFormat: Format = {
   accepts: (name) => JSON_TYPE.test(name),
   read(bytes, type) {
     assertUtf8(type)
-    const body = parseJson(bytes, (detail) => invalid(`the body ${detail}`))
-    return { json: trimmed(bytes), body }
+    return { json: trimmed(bytes), body: parseJson(bytes, malformed) }
   },
+}
+
+function malformed(detail: string): PartFailure {
+  return invalid(`the body ${detail}`)
 }
 
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
