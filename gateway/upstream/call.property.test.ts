@@ -83,7 +83,7 @@ describe('a call that an exchange makes by itself', () => {
           else exchange.outgoing.remove(pick(NAMES).toUpperCase())
         }
         const given = fieldsOf(random() < 0.5 ? 3 : 8)
-        const own = random() < 0.5 ? Object.freeze(given) : given
+        const own = random() < 0.5 ? given : (Object.freeze(given) as typeof given)
         const alone = new Headers(own)
         addGatewayFields(alone, exchange)
         const lines = callOf(exchange, own).fieldLines

@@ -86,12 +86,19 @@ export class Http1Call implements ReplySink {
   body(data: Uint8Array): void {
     const stream = this.#stream
     if (!stream) {
-      if (this.#first === undefined) this.#first = data
-      else (this.#others ??= []).push(data)
+      this.#keep(data)
       return
     }
     stream.enqueue(data)
     if ((stream.desiredSize ?? 0) <= 0) this.#line?.pause()
+  }
+
+  #keep(data: Uint8Array): void {
+    if (this.#first === undefined) this.#first = data
+    else {
+      this.#others ??= []
+      this.#others.push(data)
+    }
   }
 
   end(): void {
