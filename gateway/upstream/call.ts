@@ -2,7 +2,8 @@ import type { CallBody } from '../core/body.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type CallRecord, createCallRecord } from '../core/record.ts'
 import type { FieldList, UpstreamRequest } from '../core/services.ts'
-import { addGatewayFields, fieldsOfOwnCall, linesOfOwnCall } from './fields.ts'
+import { addGatewayFields } from './fields.ts'
+import { fieldsOfOwnCall, linesOfOwnCall } from './own-call-fields.ts'
 
 /**
  * One call on its way through the policies of its upstream. The fields of a call that an exchange makes by itself become

@@ -1,6 +1,4 @@
 import type { Client, Exchange } from '../core/exchange.ts'
-import { createKey } from '../core/keys.ts'
-import type { FieldList } from '../core/services.ts'
 
 /** Fields of one connection (RFC 9110 §7.6.1); they never cross the gateway. */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -17,7 +15,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
 ])
 
 /** Fields by which proxies tell who the client is; a client's own words are dropped and said anew. */
-const FORWARDING: ReadonlySet<string> = new Set([
+export const FORWARDING: ReadonlySet<string> = new Set([
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-host',
@@ -51,9 +49,10 @@ export const OF_THE_TRANSPORT: ReadonlySet<string> = new Set([
 ])
 
 /** Fields the gateway decides itself. */
-const OWN: ReadonlySet<string> = new Set(['host', 'via', 'x-request-id', 'traceparent', 'tracestate', 'expect'])
+export const OWN: ReadonlySet<string> = new Set(['host', 'via', 'x-request-id', 'traceparent', 'tracestate', 'expect'])
 
-const PSEUDONYM = '1.1 sluice'
+/** As the gateway names itself in `Via` (RFC 9110 §7.6.3). */
+export const PSEUDONYM = '1.1 sluice'
 const NONE: ReadonlySet<string> = new Set()
 
 /** Copies a client's fields that may go on to an upstream. Runs for every proxied request. */
@@ -110,149 +109,15 @@ export function addGatewayFields(headers: Headers, exchange: Exchange): void {
   exchange.outgoing.applyTo(headers)
 }
 
-const alreadySaid = createKey<Said>('fields the gateway sends')
-
-/** What the gateway says in the calls of one exchange, as long as no policy decides anew or changes what it is about. */
-class Said {
-  readonly about: Exchange
-  readonly version: number
-  #headers: Headers | undefined
-  #names: ReadonlySet<string> | undefined
-  #lines: string | undefined
-
-  constructor(about: Exchange) {
-    this.about = about
-    this.version = about.outgoing.version
-  }
-
-  /** Put together once and copied, which costs a fifth of saying it anew in each call. */
-  get headers(): Headers {
-    if (!this.#headers) {
-      this.#headers = new Headers()
-      addGatewayFields(this.#headers, this.about)
-    }
-    return this.#headers
-  }
-
-  get names(): ReadonlySet<string> {
-    this.#names ??= new Set(this.headers.keys())
-    return this.#names
-  }
-
-  /** Empty when one of them is for the transport to write. */
-  get lines(): string {
-    this.#lines ??= this.version === 0 ? gatewayLines(this.about) : linesOf(this.headers)
-    return this.#lines
-  }
-}
-
-function saidIn(exchange: Exchange): Said {
-  const known = exchange.get(alreadySaid)
-  if (known && known.version === exchange.outgoing.version && isAbout(known.about, exchange)) return known
-  const said = new Said(exchange)
-  exchange.set(alreadySaid, said)
-  return said
-}
-
-/** One exchange may be derived of another, and share what is kept there; then all that is said of it must be the same. */
-function isAbout(one: Exchange, other: Exchange): boolean {
-  if (one === other) return true
-  const { client, trace, request, id, outgoing } = one
-  return (
-    client === other.client &&
-    trace === other.trace &&
-    request === other.request &&
-    id === other.id &&
-    outgoing === other.outgoing
-  )
-}
-
-/** The fields of one of several calls that an exchange makes by itself; one of its own never replaces the gateway's. */
-export function fieldsOfOwnCall(own: FieldList, exchange: Exchange): Headers {
-  const said = saidIn(exchange)
-  const headers = new Headers(said.headers)
-  for (const [name, value] of own) if (name === 'user-agent' || !said.names.has(name)) headers.set(name, value)
-  exchange.outgoing.applyTo(headers)
-  return headers
-}
-
-const PLAIN_VALUE = /^[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?$/
-
-/** The same as lines; undefined where only `Headers` knows what becomes of a field. */
-export function linesOfOwnCall(own: FieldList, exchange: Exchange): string | undefined {
-  const said = saidIn(exchange)
-  if (said.lines === '') return undefined
-  const constant = said.version === 0 && Object.isFrozen(own) ? constantLines(own) : undefined
-  if (constant !== undefined) return said.lines + constant
-  let all = said.lines
-  for (const [name, value] of own) {
-    if (!isPlain(name, value)) return undefined
-    if (!said.names.has(name) && !exchange.outgoing.decides(name)) all += lineOf(name, value)
-  }
-  return all
-}
-
-function isPlain(name: string, value: string): boolean {
-  return name !== 'user-agent' && !OF_THE_TRANSPORT.has(name) && TOKEN.test(name) && PLAIN_VALUE.test(value)
-}
-
-/** What frozen lists come to as lines. */
-const knownLines = new WeakMap<FieldList, string>()
-
-/** The lines of a list that never changes, such as those of a part that reads nothing; undefined when it says what the gateway may say. */
-function constantLines(own: FieldList): string | undefined {
-  const known = knownLines.get(own)
-  if (known !== undefined) return known
-  if (!own.every(([name, value]) => isPlain(name, value) && !isGateways(name))) return undefined
-  const lines = own.map(([name, value]) => lineOf(name, value)).join('')
-  knownLines.set(own, lines)
-  return lines
-}
-
-/** Whether the gateway says something by this name in some calls. */
-function isGateways(name: string): boolean {
-  return OWN.has(name) || FORWARDING.has(name)
-}
-
-/** `addGatewayFields` as lines, where no policy has decided anything. */
-function gatewayLines(exchange: Exchange): string {
-  const { client, trace, request } = exchange
-  const incoming = client.trusted ? request.headers : undefined
-  const peer = client.peer ?? client.ip
-  return [
-    lineOf('via', appendTo(request.headers.get('via'), PSEUDONYM)),
-    lineOf('x-request-id', exchange.id),
-    lineOf('user-agent', 'sluice'),
-    lineOf('traceparent', trace.traceparent),
-    trace.tracestate === undefined ? '' : lineOf('tracestate', trace.tracestate),
-    peer === undefined ? '' : lineOf('x-forwarded-for', appendTo(incoming?.get('x-forwarded-for'), peer)),
-    lineOf('x-forwarded-proto', client.protocol),
-    client.host === '' ? '' : lineOf('x-forwarded-host', client.host),
-    lineOf('forwarded', appendTo(incoming?.get('forwarded'), forwardedElement(client, peer))),
-  ].join('')
-}
-
-function linesOf(headers: Headers): string {
-  let lines = ''
-  for (const [name, value] of headers) {
-    if (OF_THE_TRANSPORT.has(name)) return ''
-    lines += lineOf(name, value)
-  }
-  return lines
-}
-
-function lineOf(name: string, value: string): string {
-  return `${name}: ${value}\r\n`
-}
-
-function appendTo(list: string | null | undefined, item: string): string {
+/** A list field with one more item. */
+export function appendTo(list: string | null | undefined, item: string): string {
   return list ? `${list}, ${item}` : item
 }
 
 const PLAIN_HOST = /^[\w.:[\]-]+$/
 
 /** RFC 7239 §4: IPv6 addresses and hosts with a port are quoted. */
-function forwardedElement({ protocol, host }: Client, peer: string | undefined): string {
+export function forwardedElement({ protocol, host }: Client, peer: string | undefined): string {
   const node = peer === undefined ? 'unknown' : peer.includes(':') ? `"[${peer}]"` : peer
   return `for=${node};proto=${protocol}${PLAIN_HOST.test(host) ? `;host="${host}"` : ''}`
 }
@@ -270,7 +135,8 @@ export function namedInReply(connection: string | null | undefined): ReadonlySet
   return new Set([...named].filter((name) => TOKEN.test(name) && !KEPT_IN_REPLIES.has(name)))
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
+/** A field name in lower case (RFC 9110 §5.6.2). */
+export const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 
 /** A reply that calls these hop-by-hop would be unreadable without them. */
 const KEPT_IN_REPLIES: ReadonlySet<string> = new Set([
