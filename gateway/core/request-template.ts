@@ -65,19 +65,21 @@ export function withQuery(
   query: readonly (readonly [name: string, value: Template | number | boolean])[],
   scope: Scope,
 ): string {
-  let rendered = path
-  let separator = path.includes('?') ? '&' : '?'
+  let added = ''
   for (const [name, written] of query) {
     const value = written instanceof Template ? written.value(scope) : written
-    for (const each of [value].flat()) {
-      if (each === undefined || each === null) continue
-      const source = written instanceof Template ? written.source : name
-      const text = typeof each === 'object' ? JSON.stringify(each) : String(exact(each, source))
-      rendered += `${separator}${name}=${encodeURIComponent(text.toWellFormed())}`
-      separator = '&'
-    }
+    const source = written instanceof Template ? written.source : name
+    if (!Array.isArray(value)) added += parameter(name, value, source)
+    else for (const each of value) added += parameter(name, each, source)
   }
-  return rendered
+  if (added === '') return path
+  return path.includes('?') ? path + added : `${path}?${added.slice(1)}`
+}
+
+function parameter(name: string, value: unknown, source: string): string {
+  if (value === undefined || value === null) return ''
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(exact(value, source))
+  return `&${name}=${encodeURIComponent(text.toWellFormed())}`
 }
 
 /** As it was written. */

@@ -28,7 +28,9 @@ export class Template {
 
   /** Plain text; missing values are empty. Only for places without structure, such as an event's subject. */
   text(scope: Scope): string {
-    return this.pieces.map((piece) => (typeof piece === 'string' ? piece : toText(piece.read(scope)))).join('')
+    let text = ''
+    for (const piece of this.pieces) text += typeof piece === 'string' ? piece : toText(piece.read(scope))
+    return text
   }
 
   /** A header value (RFC 9110 §5.5). Throws `invalid-request` when a value holds characters no header may have. */
@@ -55,7 +57,7 @@ export class Template {
         rendered += inQuery ? encoded(piece, scope) : pathText(piece, scope)
       }
     }
-    refuseDotSegments(rendered.split('?', 1)[0] ?? '', this.source)
+    refuseDotSegments(rendered, this.source)
     return rendered
   }
 }
@@ -131,8 +133,10 @@ function wellFormed(text: string): string {
 }
 
 /** `.` and `..` cannot be encoded away: URL parsers read `%2e` as a dot (WHATWG URL). */
-function refuseDotSegments(path: string, source: string): void {
-  if (path.includes('.') && path.split('/').some((segment) => segment === '.' || segment === '..')) {
+function refuseDotSegments(rendered: string, source: string): void {
+  if (!rendered.includes('.')) return
+  const [path = ''] = rendered.split('?', 1)
+  if (path.split('/').some((segment) => segment === '.' || segment === '..')) {
     throw new GatewayError('invalid-request', { detail: `A value for "${source}" is a dot segment` })
   }
 }

@@ -1,4 +1,5 @@
 import { type FailureCode, GatewayError } from '../../gateway/core/errors.ts'
+import type { Stop } from './run/stop.ts'
 
 /** Why a part has no reply, as clients read it in `Composition-Status`; other failures are named by their code. */
 export type FailureReason =
@@ -60,15 +61,15 @@ export function inputFailure(part: string, { code, retryAfter }: PartFailure): P
 }
 
 /**
- * What an error means for the part whose call ended with it; that call is over when `signal` has aborted, whose reason
- * the error then is. Errors that are nobody's failure but a mistake of ours are thrown on.
+ * What an error means for the part whose call ended with it; when `stop` has been given up, the error may be its reason.
+ * Errors that are nobody's failure but a mistake of ours are thrown on.
  */
-export function toPartFailure(error: unknown, signal: AbortSignal): PartFailure {
+export function toPartFailure(error: unknown, stop: Stop): PartFailure {
   if (error instanceof PartFailure) return error
   if (error instanceof GatewayError) {
     const { code, detail, headers } = error
     return new PartFailure(REASONS[code] ?? code, { code, detail, retryAfter: headers['retry-after'] })
   }
-  if (signal.aborted) return new PartFailure('cancelled')
+  if (stop.reason) return new PartFailure('cancelled')
   throw error
 }

@@ -1,16 +1,14 @@
 import { ClientGone } from '../../gateway/core/errors.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
-import type { Saga } from '../../gateway/core/journal.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
 import type { Logger } from '../../gateway/core/telemetry.ts'
 import { type Answering, answer } from './answer/answer.ts'
 import { compileConflicts } from './answer/conflicts.ts'
 import { compileFields } from './answer/fields.ts'
 import { compileLayout } from './answer/layout.ts'
-import { isComplete, wordFor } from './answer/status.ts'
+import { compileTally } from './answer/tally.ts'
 import { compileWrite } from './answer/write.ts'
 import { options } from './options.ts'
-import type { Outcome } from './outcome.ts'
 import { answerMistakes } from './plan/answer-mistakes.ts'
 import { fieldMistakes } from './plan/field-mistakes.ts'
 import { graphMistakes } from './plan/graph.ts'
@@ -18,8 +16,9 @@ import { partMistakes } from './plan/mistakes.ts'
 import { compileParts, type Part } from './plan/part.ts'
 import { shapeMistakes } from './plan/shape-mistakes.ts'
 import { streamMistakes } from './plan/stream-mistakes.ts'
-import { type Composition, compose, type Plan } from './run/compose.ts'
+import { compose } from './run/compose.ts'
 import { ReplyMemory } from './run/memory.ts'
+import type { Composition, Plan } from './run/plan.ts'
 import { formFor } from './stream/form.ts'
 import { type StreamEnd, stream } from './stream/stream.ts'
 import { isWrite } from './write/is-write.ts'
@@ -51,6 +50,7 @@ export default definePolicy({
     const parts = compileParts(settings, { upstreams, clock })
     const layout = compileLayout(settings)
     const settleConflicts = compileConflicts(layout, parts)
+    const tally = compileTally(parts, { metrics, mount })
     const answering: Answering = {
       write: compileWrite(settings, layout, clock),
       fields: compileFields(settings),
@@ -58,50 +58,49 @@ export default definePolicy({
     }
     const plan: Plan = {
       parts,
-      first: parts.filter(isKnownAtOnce),
+      first: parts.filter(isKnownAtOnce).map(({ index }) => index),
+      required: parts.filter(({ required }) => required).length,
+      isLinked: parts.some(({ inputs }) => inputs.length > 0),
       concurrency: Math.min(settings.concurrency, openCalls),
       waitForOptionalMs: settings['wait-for-optional'],
       memory: new ReplyMemory(settings.memory),
+      clock,
+      onStep: journal.onStep,
+      conclude(composition, { record }) {
+        const concluded = settleConflicts(composition)
+        record.policies.aggregate = summaryOf(concluded)
+        tally(concluded.outcomes)
+        return concluded
+      },
     }
     const hidden = new Set(Object.entries(settings.parts).flatMap(([name, part]) => (part.hidden ? [name] : [])))
 
     const sagas = createSagas(
       { journal, clock, mount, withinMs: settings['compensate-within'] },
       {
-        compose: (exchange, saga) => composed(exchange, { saga }),
+        compose: (exchange, saga) => compose(plan, exchange, { totalMs: totalMs(exchange), saga }),
         answer: (composition, exchange) => answer(composition, answering, exchange),
       },
     )
 
     if (parts.some(({ write }) => write)) return sagas
 
-    return async function aggregate(exchange) {
+    return function aggregate(exchange) {
       const form = settings.stream ? formFor(exchange.request) : 'document'
-      if (form === 'document') return answer(await composed(exchange), answering, exchange)
+      if (form === 'document') {
+        return answer(compose(plan, exchange, { totalMs: totalMs(exchange) }), answering, exchange)
+      }
       return stream(exchange, {
         form,
         clock,
         hidden,
-        compose: (each, settled) => composed(each, { settled }),
+        compose: (each, settled) => compose(plan, each, { totalMs: totalMs(each), settled }),
         ended: (end) => logEnd(exchange, log, end),
       })
     }
 
-    async function composed(exchange: Exchange, { settled, saga }: Composing = {}): Promise<Composition> {
-      const totalMs = totalTime(settings.timeout, exchange.deadline - clock.now())
-      const composing = compose(plan, exchange, {
-        clock,
-        totalMs,
-        saga,
-        onStep: journal.onStep,
-        ...(settled && { settled }),
-      })
-      const composition = settleConflicts(await composing)
-      exchange.record.policies.aggregate = summaryOf(composition)
-      for (const outcome of composition.outcomes) {
-        metrics.count('sluice_parts_total', { mount, part: outcome.part, outcome: wordFor(outcome) })
-      }
-      return composition
+    function totalMs({ deadline }: Exchange): number {
+      return totalTime(settings.timeout, deadline - clock.now())
     }
   },
 })
@@ -109,11 +108,6 @@ export default definePolicy({
 /** Whether a part needs no other, or its own condition may skip it before the others are there. */
 function isKnownAtOnce({ inputs, gates, when }: Part): boolean {
   return inputs.length === 0 || (when !== undefined && gates.length === 0)
-}
-
-interface Composing {
-  readonly settled?: ((outcome: Outcome) => void) | undefined
-  readonly saga?: Saga
 }
 
 /** Most time kept back from the route's deadline, so that what came in time is still sent in time. */
@@ -125,12 +119,13 @@ function totalTime(timeoutMs = Number.POSITIVE_INFINITY, leftMs: number): number
 }
 
 function summaryOf({ outcomes }: Composition): object {
-  const failed = outcomes.flatMap((outcome) => {
-    if (outcome.kind === 'ok' || outcome.kind === 'skipped') return []
+  const failed: object[] = []
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'ok' || outcome.kind === 'skipped') continue
     const { reason, cause } = outcome.failure
-    return [{ part: outcome.part, error: reason, ...(cause === undefined ? {} : { cause }) }]
-  })
-  return { complete: isComplete(outcomes), failed }
+    failed.push({ part: outcome.part, error: reason, ...(cause === undefined ? {} : { cause }) })
+  }
+  return { complete: failed.length === 0, failed }
 }
 
 /** The log line of a request is written when its answer begins: what became of a stream has one of its own. */

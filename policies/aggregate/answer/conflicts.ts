@@ -2,8 +2,8 @@ import { PartFailure } from '../failure.ts'
 import { type Failed, type Outcome, textOf } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
 import { isMapping, membersOf } from '../reply/slices.ts'
-import type { Composition } from '../run/compose.ts'
 import { fallBack } from '../run/fall-back.ts'
+import type { Composition } from '../run/plan.ts'
 import { type Layout, placesIn } from './layout.ts'
 
 /**

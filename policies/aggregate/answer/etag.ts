@@ -1,15 +1,17 @@
+import { toBase64Url } from '../../../gateway/core/base64.ts'
 import type { Sha256 } from '../../../gateway/core/services.ts'
 
 /** Octets of the digest that are kept: two answers alike in them are alike. */
 const KEPT_BYTES = 16
 
-/** A strong entity tag (RFC 9110 §8.8.3): the same bytes have the same, on every gateway. */
-export async function entityTag(bytes: Uint8Array<ArrayBuffer>, sha256: Sha256): Promise<string> {
-  const digest = (await sha256(bytes)).subarray(0, KEPT_BYTES)
-  return `"${btoa(String.fromCharCode(...digest))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '')}"`
+/** A strong entity tag (RFC 9110 §8.8.3): the same bytes have the same, on every gateway. At once where the digest is. */
+export function entityTag(bytes: Uint8Array<ArrayBuffer>, sha256: Sha256): string | Promise<string> {
+  const digest = sha256(bytes)
+  return digest instanceof Promise ? digest.then(toTag) : toTag(digest)
+}
+
+function toTag(digest: Uint8Array): string {
+  return `"${toBase64Url(digest.subarray(0, KEPT_BYTES))}"`
 }
 
 /** True when `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2), or any with `*`. */

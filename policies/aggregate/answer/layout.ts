@@ -1,3 +1,4 @@
+import { joined } from '../../../gateway/core/gathered.ts'
 import type { AggregateOptions } from '../options.ts'
 import { type Outcome, textOf } from '../outcome.ts'
 import type { Constant } from '../plan/constant.ts'
@@ -5,17 +6,25 @@ import { isMapping, joinPairs, membersOf } from '../reply/slices.ts'
 
 type Json = Uint8Array<ArrayBuffer>
 
+/** The name of a member, and the texts that lead to its value in an object. */
+interface Named {
+  readonly name: string
+  readonly key: Json
+  /** Where it is the first member: `{"name":`. */
+  readonly first: Json
+  /** Where another stands before it: `,"name":`. */
+  readonly later: Json
+}
+
 /** What stands in one object of the answer, in file order. */
 type Slot =
-  | { readonly kind: 'part'; readonly index: number; readonly name: string; readonly key: Json }
+  | ({ readonly kind: 'part'; readonly index: number } & Named)
   | { readonly kind: 'spread'; readonly index: number }
-  | { readonly kind: 'group'; readonly name: string; readonly key: Json; readonly slots: readonly Slot[] }
+  | ({ readonly kind: 'group'; readonly slots: readonly Slot[] } & Named)
 
 export type OnConflict = AggregateOptions['on-conflict']
 
-interface Fixed {
-  readonly name: string
-  readonly key: Json
+interface Fixed extends Named {
   readonly value: Constant
 }
 
@@ -36,7 +45,7 @@ export function compileLayout({ parts, static: fixed, 'on-conflict': onConflict 
   for (const [index, [name, { hidden, group, spread }]] of Object.entries(parts).entries()) {
     if (hidden) continue
     const place = group === undefined ? slots : groupOf(group)
-    place.push(spread ? { kind: 'spread', index } : { kind: 'part', index, name, key: keyOf(name) })
+    place.push(spread ? { kind: 'spread', index } : { kind: 'part', index, ...named(name) })
   }
   const always = Object.entries(fixed.always).map(toFixed)
   return {
@@ -54,17 +63,22 @@ export function compileLayout({ parts, static: fixed, 'on-conflict': onConflict 
     if (known) return known
     const members: Slot[] = []
     groups.set(name, members)
-    slots.push({ kind: 'group', name, key: keyOf(name), slots: members })
+    slots.push({ kind: 'group', ...named(name), slots: members })
     return members
   }
 }
 
 function toFixed([name, value]: [string, Constant]): Fixed {
-  return { name, key: keyOf(name), value }
+  return { ...named(name), value }
 }
 
-function keyOf(name: string): Json {
-  return new TextEncoder().encode(JSON.stringify(name))
+function named(name: string): Named {
+  const key = JSON.stringify(name)
+  return { name, key: encode(key), first: encode(`{${key}:`), later: encode(`,${key}:`) }
+}
+
+function encode(text: string): Json {
+  return new TextEncoder().encode(text)
 }
 
 /** The names that stand in an object whatever the replies are, and the parts whose members stand beside them. */
@@ -86,31 +100,44 @@ export function placesIn({
  */
 export function writeDocument(layout: Layout, outcomes: readonly Outcome[], isComplete: boolean): Json {
   const fixed = isComplete ? layout.fixed.complete : layout.fixed.incomplete
-  if (layout.isPlain) return joinPairs([...pairsOf(layout.slots, outcomes), ...fixed.map(toPair)])
+  if (layout.isPlain) return writePlain(layout.slots, fixed, outcomes)
   const pairs = gather(layout.slots, outcomes, layout.onConflict)
   for (const { name, key, value } of fixed) put(pairs, { name, pair: [key, value.json] }, layout.onConflict)
   return joinPairs([...pairs.values()])
 }
 
-type Pair = readonly [key: Json, json: Json]
+const CLOSE = encode('}')
+const EMPTY = encode('{}')
 
-function toPair({ key, value }: Fixed): Pair {
-  return [key, value.json]
+function writePlain(slots: readonly Slot[], fixed: readonly Fixed[], outcomes: readonly Outcome[]): Json {
+  const texts: Json[] = []
+  addMembers(texts, slots, outcomes)
+  for (const { first, later, value } of fixed) texts.push(texts.length === 0 ? first : later, value.json)
+  if (texts.length === 0) return EMPTY
+  texts.push(CLOSE)
+  return joined(texts)
 }
 
-function pairsOf(slots: readonly Slot[], outcomes: readonly Outcome[]): Pair[] {
-  const pairs: Pair[] = []
+/** Adds the members of one object that have something to show, without the brace that closes it. */
+function addMembers(texts: Json[], slots: readonly Slot[], outcomes: readonly Outcome[]): void {
+  const start = texts.length
   for (const slot of slots) {
-    if (slot.kind === 'group') {
-      const inner = pairsOf(slot.slots, outcomes)
-      if (inner.length > 0) pairs.push([slot.key, joinPairs(inner)])
-    } else if (slot.kind === 'part') {
+    if (slot.kind === 'spread') continue
+    const at = texts.length
+    texts.push(at === start ? slot.first : slot.later)
+    if (slot.kind === 'part') {
       const json = textAt(outcomes, slot.index)
-      if (json) pairs.push([slot.key, json])
+      if (json) texts.push(json)
+    } else {
+      addMembers(texts, slot.slots, outcomes)
+      if (texts.length > at + 1) texts.push(CLOSE)
     }
+    // Nothing followed its name.
+    if (texts.length === at + 1) texts.pop()
   }
-  return pairs
 }
+
+type Pair = readonly [key: Json, json: Json]
 
 /** The members of one object by name; which of two with one name stays is decided by their order in the file alone. */
 function gather(slots: readonly Slot[], outcomes: readonly Outcome[], onConflict: OnConflict): Map<string, Pair> {
@@ -125,7 +152,8 @@ function gather(slots: readonly Slot[], outcomes: readonly Outcome[], onConflict
     if (!json) continue
     if (slot.kind === 'part') put(pairs, { name: slot.name, pair: [slot.key, json] }, onConflict)
     else if (isMapping(json)) {
-      for (const [name, value] of membersOf(json)) put(pairs, { name, pair: [keyOf(name), value] }, onConflict)
+      for (const [name, value] of membersOf(json))
+        put(pairs, { name, pair: [encode(JSON.stringify(name)), value] }, onConflict)
     }
   }
   return pairs

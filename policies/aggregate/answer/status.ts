@@ -3,32 +3,50 @@ import type { Outcome } from '../outcome.ts'
 /** The fields that tell a client which parts it got (RFC 9651: a List of Tokens, and a Boolean). */
 export function compositionFields(outcomes: readonly Outcome[]): Record<string, string> {
   return {
-    'composition-status': outcomes.map(describe).join(', '),
+    'composition-status': statusOf(outcomes),
     'composition-complete': isComplete(outcomes) ? '?1' : '?0',
   }
 }
 
-/** True when every part that was to be asked is the upstream's own reply. */
-export function isComplete(outcomes: readonly Outcome[]): boolean {
-  return outcomes.every(({ kind }) => kind === 'ok' || kind === 'skipped')
+/** What became of each part, as a List. */
+export function statusOf(outcomes: readonly Outcome[]): string {
+  return outcomes.map(describe).join(', ')
 }
 
-/** What became of a part, in one word for counting. */
-export function wordFor(outcome: Outcome): string {
-  if (outcome.kind === 'ok' && outcome.ageMs !== undefined) return 'cached'
-  return outcome.kind === 'fallback' && outcome.ageMs !== undefined ? 'stale' : outcome.kind
+/** True when every part that was to be asked is the upstream's own reply. */
+export function isComplete(outcomes: readonly Outcome[]): boolean {
+  return outcomes.every(isWhole)
+}
+
+function isWhole({ kind }: Outcome): boolean {
+  return kind === 'ok' || kind === 'skipped'
+}
+
+/** What can become of a part, in one word for counting. */
+export const WORDS = ['ok', 'cached', 'partial', 'fallback', 'stale', 'skipped', 'failed'] as const
+
+export type Word = (typeof WORDS)[number]
+
+/** The word for what became of a part. */
+export function wordFor(outcome: Outcome): Word {
+  if (outcome.kind === 'ok') return outcome.ageMs === undefined ? 'ok' : 'cached'
+  if (outcome.kind === 'fallback') return outcome.ageMs === undefined ? 'fallback' : 'stale'
+  return outcome.kind
 }
 
 /** Names of parts are tokens and reasons are plain words by their schemas, so nothing needs escaping. */
 function describe(outcome: Outcome): string {
   const { part, kind } = outcome
   if (kind === 'skipped') return `${part};skipped`
-  const duration = kind === 'ok' || kind === 'partial' ? `;dur=${Math.max(0, Math.round(outcome.durationMs))}` : ''
-  if (kind === 'ok') return `${part};ok${duration}${aged('cached', outcome.ageMs)}`
+  if (kind === 'ok') return `${part};ok;dur=${wholeMs(outcome.durationMs)}${aged('cached', outcome.ageMs)}`
   const { reason, status } = outcome.failure
   const error = `;error="${reason}"${status === undefined ? '' : `;status=${status}`}`
-  if (kind === 'partial') return `${part};partial${duration};failed=${outcome.failed}${error}`
+  if (kind === 'partial') return `${part};partial;dur=${wholeMs(outcome.durationMs)};failed=${outcome.failed}${error}`
   return `${part};${kind}${kind === 'fallback' ? aged('stale', outcome.ageMs) : ''}${error}`
+}
+
+function wholeMs(durationMs: number): number {
+  return Math.max(0, Math.round(durationMs))
 }
 
 /** Whole seconds, as in the `Age` field (RFC 9111 §5.1). */

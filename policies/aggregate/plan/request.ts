@@ -1,8 +1,7 @@
 import { GatewayError } from '../../../gateway/core/errors.ts'
 import { compileJson } from '../../../gateway/core/json-template.ts'
-import { withQuery } from '../../../gateway/core/request-template.ts'
+import { referencesOfRequest, withQuery } from '../../../gateway/core/request-template.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
-import { Template } from '../../../gateway/core/template.ts'
 import { PartFailure } from '../failure.ts'
 import type { PartOptions } from '../options.ts'
 import { acceptedTypes } from './format.ts'
@@ -44,15 +43,26 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
   ]
   const passesLanguage = !hasOwn('accept-language')
   const body = part.body === undefined ? undefined : compileJson(part.body)
-  const readsParts = [path, ...Object.values(part.query), ...Object.values(part.headers), part.body].some(readsReplies)
+  const references = referencesOfRequest(part)
+  const readsParts = references.some(({ root }) => REPLIES.has(root))
+  const readsNothing = references.length === 0
+  /** What a part that reads nothing asks on behalf of clients without a language, put together once. */
+  let usual: PartRequest | undefined
 
   return (scope) => {
+    const language = passesLanguage ? scope.header('accept-language') : undefined
+    if (!readsNothing) return word(scope, language)
+    usual ??= word(scope, undefined)
+    return language === undefined ? usual : { ...usual, fields: fields(scope, language) }
+  }
+
+  function word(scope: Scope, language: string | undefined): PartRequest {
     try {
       const rendered = withQuery(path.path(scope), query, scope)
       if (rendered.length > MAX_PATH_LENGTH) {
         throw new Excess('path', MAX_PATH_LENGTH)
       }
-      return { method, path: rendered, fields: fields(scope), body: body && bodyText(body(scope)) }
+      return { method, path: rendered, fields: fields(scope, language), body: body && bodyText(body(scope)) }
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       const { detail } = error
@@ -64,9 +74,9 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
   }
 
   /** Nothing of the client's request goes on but the language and what is written here; who the caller is, the gateway says. */
-  function fields(scope: Scope): PartRequest['fields'] {
+  function fields(scope: Scope, language: string | undefined): PartRequest['fields'] {
+    if (language === undefined && headers.length === 0) return fixed
     const all = [...fixed]
-    const language = passesLanguage ? scope.header('accept-language') : undefined
     if (language !== undefined) all.push(['accept-language', language])
     for (const [name, value] of headers) {
       const text = value.header(scope)
@@ -82,11 +92,5 @@ function bodyText(value: unknown): string | undefined {
   throw new Excess('body', MAX_BODY_LENGTH)
 }
 
-/** True when a value can come from an upstream's reply, so that it is not the client who failed to send it. */
-function readsReplies(value: unknown): boolean {
-  if (value instanceof Template) return value.references.some(({ root }) => REPLIES.has(root))
-  if (typeof value !== 'object' || value === null) return false
-  return Object.values(value).some(readsReplies)
-}
-
+/** Roots whose values come from an upstream's reply, so that it is not the client who failed to send them. */
 const REPLIES: ReadonlySet<string> = new Set(['parts', 'item', 'index', 'keys'])

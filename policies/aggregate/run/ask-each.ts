@@ -1,4 +1,3 @@
-import type { Scope } from '../../../gateway/core/scope.ts'
 import type { Head } from '../answer/cache-control.ts'
 import { PartFailure } from '../failure.ts'
 import type { Received, Shown } from '../outcome.ts'
@@ -7,8 +6,10 @@ import type { Part } from '../plan/part.ts'
 import { quoted } from '../reply/invalid.ts'
 import { entriesByKey } from '../reply/join.ts'
 import { joinElements } from '../reply/slices.ts'
-import { type Asked, ask, type Limits, type Round } from './ask.ts'
+import { type Asked, ask } from './ask.ts'
 import { callsFor, type ItemCall, readList } from './items.ts'
+import type { Limits } from './limits.ts'
+import type { Round } from './round.ts'
 import { Decided } from './stop.ts'
 
 /** A list of replies in the order of the items, with how many are stand-ins and why the first is; or why there is none. */
@@ -21,7 +22,6 @@ export type AskedEach =
   | { readonly failure: PartFailure }
 
 export interface AskEach {
-  readonly scope: Scope
   readonly limits: Limits
   readonly round: Round
   readonly done: (asked: AskedEach) => void
@@ -29,13 +29,13 @@ export interface AskEach {
 
 /** Asks for a part once for each item of its list, some at once; the first item that nothing stands in for ends it. */
 export function askEach(part: Part, each: ForEach, asking: AskEach): void {
-  const items = readList(each, asking.scope)
+  const items = readList(each, asking.round.scope)
   if (items instanceof PartFailure) asking.done({ failure: items })
   else askForItems(part, each, items, asking)
 }
 
 function askForItems(part: Part, each: ForEach, items: readonly unknown[], asking: AskEach): void {
-  const worded = callsFor(part, each, items, asking.scope)
+  const worded = callsFor(part, each, items, asking.round.scope)
   if (worded instanceof PartFailure) {
     asking.done({ failure: worded })
     return

@@ -1,87 +1,97 @@
-import { GatewayError } from '../../../gateway/core/errors.ts'
-import type { Scope } from '../../../gateway/core/scope.ts'
 import { PartFailure } from '../failure.ts'
 import type { Outcome } from '../outcome.ts'
+import type { ForEach } from '../plan/for-each.ts'
 import type { Part } from '../plan/part.ts'
 import { askWrite } from '../write/ask-write.ts'
-import { type Asked, ask, givenUp, type Limits, type Round, render } from './ask.ts'
+import { type Asked, type Asking, ask, render } from './ask.ts'
 import { type AskedEach, askEach } from './ask-each.ts'
 import { fallBack } from './fall-back.ts'
+import { givenUp, type Limits, limitsOf } from './limits.ts'
+import type { Round } from './round.ts'
 import { shapeOutcome } from './shape-outcome.ts'
-import type { Stop } from './stop.ts'
 
-export interface AskPart {
-  readonly scope: Scope
-  /** Its calls are given up with this. */
-  readonly within: Stop
+/**
+ * Asks for one part, once or for each item of its list, within its own time; `failure` says why it cannot be asked at
+ * all. What becomes of it is told to the round.
+ */
+export function askPart(part: Part, round: Round, failure: PartFailure | undefined): void {
+  new PartRun(part, round).start(failure)
+}
+
+/** One part, from when it may be asked to its outcome. */
+class PartRun implements Asking {
   readonly round: Round
-  /** Why it cannot be asked at all. */
-  readonly failure: PartFailure | undefined
-  /** Told once what became of it. */
-  readonly done: (outcome: Outcome) => void
-}
+  readonly limits: Limits
+  readonly #part: Part
+  readonly #startedAt: number
 
-/** Asks for one part, once or for each item of its list, within its own time. */
-export function askPart(part: Part, { scope, within, round, failure, done }: AskPart): void {
-  const startedAt = round.clock.now()
-  const limits = limitTime(part, within, round)
-  const finish = (unshaped: Outcome) => {
-    limits.release()
-    const outcome = shapeOutcome(part, unshaped)
-    if (outcome instanceof Promise) outcome.then(done).catch(round.crash)
-    else done(outcome)
+  constructor(part: Part, round: Round) {
+    this.round = round
+    this.limits = limitsOf(part, round)
+    this.#part = part
+    this.#startedAt = round.clock.now()
   }
-  const over = givenUp(limits)
-  // A part that nobody needs is not asked. One whose time is up is not either, but a remembered reply may stand in.
-  const unasked = failure ?? (over?.reason === 'cancelled' ? over : undefined)
-  if (unasked) finish(fallBack(part, unasked))
-  else if (part.forEach) {
-    const list = (asked: AskedEach) => finish(toListOutcome(part, asked, round.clock.now() - startedAt))
-    askEach(part, part.forEach, { scope, limits, round, done: list })
-  } else {
-    const once = (asked: Asked) => finish(toOutcome(part, asked, round.clock.now() - startedAt))
-    const request = render(part, scope)
-    if (request instanceof PartFailure) once({ failure: request })
-    else if (part.write && round.saga)
-      askWrite(part, part.write, request, { scope, limits, round, saga: round.saga, done: once })
-    else ask(part, request, { limits, round, done: once })
+
+  start(failure: PartFailure | undefined): void {
+    const part = this.#part
+    const over = givenUp(this.limits)
+    // A part that nobody needs is not asked. One whose time is up is not either, but a remembered reply may stand in.
+    const unasked = failure ?? (over?.reason === 'cancelled' ? over : undefined)
+    if (unasked) this.#finish(fallBack(part, unasked))
+    else if (part.forEach) this.#askEach(part.forEach)
+    else this.#askOnce()
   }
-}
 
-function toOutcome(part: Part, asked: Asked, durationMs: number): Outcome {
-  if ('failure' in asked) return fallBack(part, asked.failure, asked.stale)
-  return { kind: 'ok', part: part.name, reply: asked.reply, durationMs, ageMs: asked.ageMs }
-}
-
-function toListOutcome(part: Part, asked: AskedEach, durationMs: number): Outcome {
-  if (!('list' in asked)) return fallBack(part, asked.failure)
-  const { list, missed, failure } = asked
-  if (!failure) return { kind: 'ok', part: part.name, reply: list, durationMs }
-  // A list of nothing but stand-ins is no reply.
-  if (missed === list.body.length) return { kind: 'fallback', part: part.name, shown: list, failure }
-  return { kind: 'partial', part: part.name, reply: list, durationMs, failed: missed, failure }
-}
-
-/** Calls of a part that nothing else can end need no signal of their own. */
-function limitTime({ timeoutMs, forEach }: Part, within: Stop, { clock, queue, untimed }: Round): Limits {
-  if (timeoutMs === undefined && !forEach) return untimed
-  const own = within.within()
-  let cancel: (() => void) | undefined
-  // The places its calls give back are taken once all have: by then the part is settled, and what waited for it competes.
-  const abort = (reason: Error) => {
-    queue.hold()
-    own.abort(reason)
-    queue.release()
+  #askEach(each: ForEach): void {
+    const { round, limits } = this
+    askEach(this.#part, each, { round, limits, done: (asked) => this.#finish(this.#toListOutcome(asked)) })
   }
-  return {
-    stop: own,
-    begin() {
-      if (timeoutMs !== undefined) cancel ??= clock.after(timeoutMs, () => abort(new GatewayError('upstream-timeout')))
-    },
-    abort,
-    release() {
-      cancel?.()
-      within.forget(own)
-    },
+
+  #toListOutcome(asked: AskedEach): Outcome {
+    const part = this.#part
+    if (!('list' in asked)) return fallBack(part, asked.failure)
+    const { list, missed, failure } = asked
+    const durationMs = this.#elapsedMs()
+    if (!failure) return { kind: 'ok', part: part.name, reply: list, durationMs }
+    // A list of nothing but stand-ins is no reply.
+    if (missed === list.body.length) return { kind: 'fallback', part: part.name, shown: list, failure }
+    return { kind: 'partial', part: part.name, reply: list, durationMs, failed: missed, failure }
+  }
+
+  #askOnce(): void {
+    const part = this.#part
+    const request = render(part, this.round.scope)
+    if (request instanceof PartFailure) this.done({ failure: request })
+    else if (part.write && this.round.saga) {
+      askWrite(part, { write: part.write, saga: this.round.saga, request }, this)
+    } else ask(part, request, this)
+  }
+
+  done(asked: Asked): void {
+    const part = this.#part
+    if ('failure' in asked) this.#finish(fallBack(part, asked.failure, asked.stale))
+    else {
+      const { reply, ageMs } = asked
+      this.#finish({ kind: 'ok', part: part.name, reply, durationMs: this.#elapsedMs(), ageMs })
+    }
+  }
+
+  #elapsedMs(): number {
+    return this.round.clock.now() - this.#startedAt
+  }
+
+  #finish(unshaped: Outcome): void {
+    this.limits.release()
+    const outcome = shapeOutcome(this.#part, unshaped)
+    if (outcome instanceof Promise) this.#settleLater(outcome)
+    else this.round.settle(this.#part, outcome)
+  }
+
+  async #settleLater(shaping: Promise<Outcome>): Promise<void> {
+    try {
+      this.round.settle(this.#part, await shaping)
+    } catch (error) {
+      this.round.crash(error)
+    }
   }
 }

@@ -1,52 +1,26 @@
-import type { Clock } from '../../../gateway/core/clock.ts'
-import type { Exchange } from '../../../gateway/core/exchange.ts'
-import type { Saga, SagaHook } from '../../../gateway/core/journal.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
-import { PartFailure, toPartFailure } from '../failure.ts'
+import { PartFailure } from '../failure.ts'
 import type { Part } from '../plan/part.ts'
 import type { PartRequest } from '../plan/request.ts'
 import type { Reply } from '../reply/read.ts'
-import { type Called, callPart } from './call.ts'
-import { memoryKey, type Remembered, type ReplyMemory } from './memory.ts'
-import type { CallQueue } from './queue.ts'
-import type { Stop } from './stop.ts'
-
-/** What the calls of one request share. */
-export interface Round {
-  readonly exchange: Exchange
-  readonly clock: Clock
-  readonly queue: CallQueue
-  readonly memory: ReplyMemory
-  readonly saga: Saga | undefined
-  readonly onStep: SagaHook | undefined
-  /** Of calls that nothing but the whole composition ends. */
-  readonly untimed: Limits
-  /** Ends everything because of a mistake of ours. */
-  crash(error: unknown): void
-}
-
-/** When the calls of a part give up. */
-export interface Limits {
-  readonly stop: Stop
-  /** A call of the part begins: its time runs from the first one. */
-  begin(): void
-  /** Gives up the calls of this part alone; only where a part makes several. */
-  abort(reason: Error): void
-  /** The part is settled. */
-  release(): void
-}
-
-/** Those of calls that nothing but `stop` ends. */
-export function untimed(stop: Stop): Limits {
-  return { stop, begin: nothing, abort: nothing, release: nothing }
-}
-
-function nothing(): void {}
+import { type Called, CallRun } from './call.ts'
+import type { Limits } from './limits.ts'
+import { memoryKey, type Remembered } from './memory.ts'
+import type { Task } from './queue.ts'
+import type { Round } from './round.ts'
 
 /** A reply, with its age when it was remembered; or why there is none, with an old one that may stand in. */
 export type Asked =
   | { readonly reply: Reply; readonly ageMs?: number }
   | { readonly failure: PartFailure; readonly stale?: Remembered | undefined }
+
+/** Who asks. */
+export interface Asking {
+  readonly limits: Limits
+  readonly round: Round
+  /** Told once, before the place in the queue is given back, so that what becomes ready then competes for it. */
+  done(asked: Asked): void
+}
 
 /** What a part asks; a failure when a value it needs is not there. */
 export function render({ call }: Part, scope: Scope): PartRequest | PartFailure {
@@ -58,56 +32,68 @@ export function render({ call }: Part, scope: Scope): PartRequest | PartFailure 
   }
 }
 
-/**
- * Asks for one reply: the remembered one, or as soon as the queue lets it. `done` runs once, before the place in the
- * queue is given back, so that what becomes ready then competes for it.
- */
-export function ask(
-  part: Part,
-  request: PartRequest,
-  { limits, round, done }: { readonly limits: Limits; readonly round: Round; readonly done: (asked: Asked) => void },
-): void {
-  const { keeping } = part
-  const key = keeping && memoryKey(part, request, round.exchange)
-  const fresh = keeping && find(key, keeping.freshMs, round)
-  if (fresh) {
-    done(fresh)
-    return
+/** Asks for one reply: the remembered one, or as soon as the queue lets it. */
+export function ask(part: Part, request: PartRequest, asking: Asking): void {
+  const call = new Ask(part, request, asking)
+  const fresh = call.fresh()
+  if (fresh) asking.done(fresh)
+  else asking.round.queue.add(call)
+}
+
+class Ask extends CallRun implements Task {
+  readonly #request: PartRequest
+  readonly #asking: Asking
+  /** What its reply is remembered by; undefined when it is not. */
+  readonly #key: string | undefined
+
+  constructor(part: Part, request: PartRequest, asking: Asking) {
+    super(part, asking.round, asking.limits.stop)
+    this.#request = request
+    this.#asking = asking
+    this.#key = part.keeping && memoryKey(part, request, asking.round.exchange)
   }
-  round.queue.add(part.rank, (leave) => {
-    const end = (called: Called) => {
-      try {
-        done(keeping ? remembered(called, { part, key, round }) : called)
-      } catch (error) {
-        round.crash(error)
-      }
-      leave()
+
+  /** The reply to such a call that is remembered and may be used instead. */
+  fresh(): Remembered | undefined {
+    return this.#find(this.part.keeping?.freshMs)
+  }
+
+  #find(maxAgeMs = 0): Remembered | undefined {
+    const { memory, clock } = this.round
+    return this.#key === undefined ? undefined : memory.find(this.#key, maxAgeMs, clock.now())
+  }
+
+  get rank(): number {
+    return this.part.rank
+  }
+
+  start(): void {
+    const { limits } = this.#asking
+    if (!limits.stop.reason) limits.begin()
+    this.make(this.#request)
+  }
+
+  protected override ended(called: Called): void {
+    try {
+      this.#asking.done(this.part.keeping ? this.#remembered(called) : called)
+    } catch (error) {
+      this.broke(error)
     }
-    if (!limits.stop.signal.aborted) limits.begin()
-    callPart(part, request, { exchange: round.exchange, stop: limits.stop, done: end, crash: round.crash })
-  })
-}
-
-function find(key: string | undefined, maxAgeMs: number, { memory, clock }: Round): Remembered | undefined {
-  return key === undefined ? undefined : memory.find(key, maxAgeMs, clock.now())
-}
-
-interface Keeping {
-  readonly part: Part
-  readonly key: string | undefined
-  readonly round: Round
-}
-
-/** Keeps a reply for the calls that come after; an old one may stand in for one that failed. */
-function remembered(called: Called, { part: { keeping }, key, round }: Keeping): Asked {
-  if ('failure' in called) return { ...called, stale: find(key, keeping?.staleMs ?? 0, round) }
-  if (keeping && key !== undefined) {
-    round.memory.keep(key, called.reply, { isPersonal: keeping.isPersonal, nowMs: round.clock.now() })
+    this.round.queue.leave()
   }
-  return called
-}
 
-/** Why a part whose time is up, or that nobody needs any more, has no reply; undefined when it may still ask. */
-export function givenUp({ stop: { signal } }: Limits): PartFailure | undefined {
-  return signal.aborted ? toPartFailure(signal.reason, signal) : undefined
+  protected override broke(error: unknown): void {
+    this.round.crash(error)
+  }
+
+  /** Keeps a reply for the calls that come after; an old one may stand in for one that failed. */
+  #remembered(called: Called): Asked {
+    const { keeping } = this.part
+    if ('failure' in called) return { ...called, stale: this.#find(keeping?.staleMs) }
+    if (keeping && this.#key !== undefined) {
+      const { memory, clock } = this.round
+      memory.keep(this.#key, called.reply, { isPersonal: keeping.isPersonal, nowMs: clock.now() })
+    }
+    return called
+  }
 }

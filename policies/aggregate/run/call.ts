@@ -1,50 +1,48 @@
-import type { Exchange } from '../../../gateway/core/exchange.ts'
 import { type PartFailure, toPartFailure } from '../failure.ts'
 import type { Part } from '../plan/part.ts'
 import type { PartRequest } from '../plan/request.ts'
 import { type Reply, readReply } from '../reply/read.ts'
+import type { Round } from './round.ts'
 import type { Stop, StopListener } from './stop.ts'
 
 /** A reply, or why there is none. */
 export type Called = { readonly reply: Reply } | { readonly failure: PartFailure }
 
-export interface CallOptions {
-  readonly exchange: Exchange
+/** One call and its reply, as long as nobody stops it; what becomes of them is for those who extend it. */
+export abstract class CallRun implements StopListener {
+  readonly part: Part
+  readonly round: Round
   /** Ends the call, even when the upstream ignores it. */
-  readonly stop: Stop
-  /** Told once how it ended; must not throw. */
-  readonly done: (called: Called) => void
-  /** Told instead when it ended by a mistake of ours. */
-  readonly crash: (error: unknown) => void
-}
-
-/** Makes one call and reads its reply, as long as nobody stops it. */
-export function callPart(part: Part, request: PartRequest, options: CallOptions): void {
-  const { stop } = options
-  const call = new PartCall(part, options)
-  if (stop.signal.aborted) call.stopped(stop.signal.reason)
-  else {
-    stop.listen(call)
-    call.make(request)
-  }
-}
-
-class PartCall implements StopListener {
-  readonly #part: Part
-  readonly #options: CallOptions
+  readonly #stop: Stop
   #isOver = false
 
-  constructor(part: Part, options: CallOptions) {
-    this.#part = part
-    this.#options = options
+  constructor(part: Part, round: Round, stop: Stop) {
+    this.part = part
+    this.round = round
+    this.#stop = stop
   }
 
-  async make({ method, path, fields, body }: PartRequest): Promise<void> {
-    const { name, call } = this.#part
-    const { exchange, stop } = this.#options
-    const { signal } = stop
+  /** Told once how it ended; must not throw. */
+  protected abstract ended(called: Called): void
+
+  /** Told instead when it ended by a mistake of ours. */
+  protected abstract broke(error: unknown): void
+
+  /** Makes the call, once. */
+  make(request: PartRequest): void {
+    if (this.#stop.reason) {
+      this.stopped(this.#stop.reason)
+      return
+    }
+    this.#stop.listen(this)
+    this.#ask(request)
+  }
+
+  async #ask({ method, path, fields, body }: PartRequest): Promise<void> {
+    const { name, call } = this.part
+    const { signal } = this.#stop
     try {
-      const response = await call.upstream(exchange, {
+      const response = await call.upstream(this.round.exchange, {
         method,
         path,
         headers: fields,
@@ -62,17 +60,17 @@ class PartCall implements StopListener {
   stopped(error: unknown): void {
     if (this.#isOver) return
     try {
-      this.#end({ failure: toPartFailure(error, this.#options.stop.signal) })
+      this.#end({ failure: toPartFailure(error, this.#stop) })
     } catch (mistake) {
       this.#isOver = true
-      this.#options.crash(mistake)
+      this.broke(mistake)
     }
   }
 
   #end(called: Called): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#options.stop.unlisten(this)
-    this.#options.done(called)
+    this.#stop.unlisten(this)
+    this.ended(called)
   }
 }

@@ -6,41 +6,21 @@ import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
 import { inputFailure, PartFailure } from '../failure.ts'
 import { type Failed, type Outcome, templateValue } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
-import { type Round, untimed } from './ask.ts'
 import { askPart } from './ask-part.ts'
+import { type Limits, untimed } from './limits.ts'
 import type { ReplyMemory } from './memory.ts'
+import type { Composition, Plan } from './plan.ts'
 import { CallQueue } from './queue.ts'
+import type { Round } from './round.ts'
 import { Decided, Stop } from './stop.ts'
 
-/** Every part's outcome, in the order of the parts. */
-export interface Composition {
-  readonly outcomes: readonly Outcome[]
-  /** The required part whose failure ended the composition. */
-  readonly decider: Failed | undefined
-}
-
-/** An aggregate, compiled. */
-export interface Plan {
-  /** In the order of the file. */
-  readonly parts: readonly Part[]
-  /** Those that wait for no other, or may be skipped without. */
-  readonly first: readonly Part[]
-  /** Calls of one request at once. */
-  readonly concurrency: number
-  /** How long optional parts may go on once no required one does; undefined for as long as they like. */
-  readonly waitForOptionalMs: number | undefined
-  readonly memory: ReplyMemory
-}
-
 export interface ComposeOptions {
-  readonly clock: Clock
   /** Time for everything, in milliseconds. */
   readonly totalMs: number
   /** Told of every outcome as it is known, in that order. */
-  readonly settled?: (outcome: Outcome) => void
+  readonly settled?: ((outcome: Outcome) => void) | undefined
   /** Where writes are noted; where there are parts that write. */
   readonly saga?: Saga | undefined
-  readonly onStep?: SagaHook | undefined
 }
 
 /**
@@ -48,75 +28,135 @@ export interface ComposeOptions {
  * of `totalMs`, or the failure of a required part, which cancels the rest. Rejects with the reason of `exchange.signal`
  * when that aborts.
  */
-export async function compose(plan: Plan, exchange: Exchange, options: ComposeOptions): Promise<Composition> {
-  exchange.signal.throwIfAborted()
-  const run = new Run(plan, exchange, options)
-  const leave = () => run.giveUp(exchange.signal.reason)
-  exchange.signal.addEventListener('abort', leave, { once: true })
-  try {
-    const composition = await run.start()
-    exchange.signal.throwIfAborted()
-    return composition
-  } finally {
-    exchange.signal.removeEventListener('abort', leave)
-    run.end()
-  }
+export function compose(plan: Plan, exchange: Exchange, options: ComposeOptions): Promise<Composition> {
+  return new Run(plan, exchange, options).start()
 }
 
+/** Turns of the microtask queue that a call takes to end once it is given up, with some policies around it. */
+const TURNS_TO_END = 4
+
 /** One composition under way: a state machine that outcomes drive. */
-class Run {
+class Run implements Round {
+  readonly exchange: Exchange
+  readonly scope: Scope
+  readonly clock: Clock
+  readonly queue: CallQueue
+  readonly memory: ReplyMemory
+  readonly saga: Saga | undefined
+  readonly onStep: SagaHook | undefined
+  readonly stop = new Stop()
+  readonly untimed: Limits = untimed(this.stop)
   readonly #plan: Plan
   readonly #options: ComposeOptions
-  readonly #round: Round
-  readonly #scope: Scope
-  readonly #values: Record<string, unknown> = {}
+  /** By name, what parts read of others; undefined when nobody does. */
+  readonly #values: Record<string, unknown> | undefined
   readonly #outcomes: (Outcome | undefined)[]
   /** By part, whether it has been asked for or settled without. */
   readonly #isBegun: boolean[]
-  readonly #all = new Stop()
   readonly #finished = Promise.withResolvers<Composition>()
-  readonly #appointments: (() => void)[] = []
+  #cancelEnd: (() => void) | undefined
+  #cancelWait: (() => void) | undefined
   #unsettled: number
   #unsettledRequired: number
   #failures = 0
   #decider: Failed | undefined
+  #isOver = false
 
   constructor(plan: Plan, exchange: Exchange, options: ComposeOptions) {
-    const { parts, concurrency, memory } = plan
+    const { parts, required, concurrency, memory, clock, onStep, isLinked } = plan
+    const { saga } = options
+    this.exchange = exchange
+    this.clock = clock
+    this.queue = new CallQueue(concurrency)
+    this.memory = memory
+    this.saga = saga
+    this.onStep = onStep
     this.#plan = plan
     this.#options = options
     this.#outcomes = new Array(parts.length).fill(undefined)
     this.#isBegun = new Array(parts.length).fill(false)
     this.#unsettled = parts.length
-    this.#unsettledRequired = parts.filter(({ required }) => required).length
-    this.#scope = extendScope(exchange.scope, { parts: this.#values })
-    const { clock, saga, onStep } = options
-    const queue = new CallQueue(concurrency)
-    const { reject: crash } = this.#finished
-    this.#round = { exchange, clock, memory, queue, saga, onStep, untimed: untimed(this.#all), crash }
+    this.#unsettledRequired = required
+    // A compensation reads of its own part, too.
+    this.#values = isLinked || saga ? {} : undefined
+    this.scope = this.#values ? extendScope(exchange.scope, { parts: this.#values }) : exchange.scope
   }
 
   start(): Promise<Composition> {
+    const { signal } = this.exchange
     const { totalMs } = this.#options
-    if (Number.isFinite(totalMs)) this.#after(totalMs, () => this.#all.abort(new GatewayError('upstream-timeout')))
-    if (this.#unsettledRequired === 0) this.#waitForOptional()
-    try {
-      this.#considerAll(this.#plan.first)
-    } catch (error) {
-      this.#finished.reject(error)
+    if (signal.aborted) this.#finished.reject(signal.reason)
+    else {
+      signal.addEventListener('abort', this)
+      if (Number.isFinite(totalMs)) this.#endAfter(totalMs)
+      if (this.#unsettledRequired === 0) this.#waitForOptional()
+      try {
+        this.#considerAll(this.#plan.first)
+      } catch (error) {
+        this.crash(error)
+      }
     }
     return this.#finished.promise
   }
 
-  /** Nobody waits for an answer any more. */
-  giveUp(reason: Error): void {
-    this.#all.abort(reason)
+  /** The exchange is over: nobody waits for an answer any more. */
+  handleEvent(): void {
+    this.stop.abort(this.exchange.signal.reason)
   }
 
-  end(): void {
-    for (const cancel of this.#appointments) cancel()
-    // Only after a mistake of ours are calls still running here; telling nobody costs as much as telling somebody.
-    if (this.#unsettled > 0) this.#all.abort(new Decided())
+  settle(part: Part, outcome: Outcome): void {
+    this.#outcomes[part.index] = outcome
+    if (this.#values && (part.waiting.length > 0 || this.saga)) this.#values[part.name] = templateValue(outcome)
+    this.#options.settled?.(outcome)
+    if (outcome.kind === 'failed') {
+      this.#failures++
+      if (part.required) {
+        this.#decider ??= outcome
+        this.stop.abort(new Decided())
+      }
+    }
+    this.#unsettled--
+    if (part.required && --this.#unsettledRequired === 0) this.#waitForOptional()
+    if (part.waiting.length > 0) this.#considerAll(part.waiting)
+    if (this.#unsettled === 0) this.#finish()
+  }
+
+  crash(error: unknown): void {
+    this.#isOver = true
+    this.#finished.reject(error)
+    // Calls may still be running, and nobody needs them.
+    this.stop.abort(new Decided())
+    this.#letGo()
+  }
+
+  #finish(): void {
+    // What settles last may do so within the settling of another, which then finds everything settled, too.
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#letGo()
+    if (this.stop.reason) this.#concludeLater().catch(this.#finished.reject)
+    else this.#conclude()
+  }
+
+  /** Calls that were given up a moment ago end first, so that the log has them. */
+  async #concludeLater(): Promise<void> {
+    for (let turn = 0; turn < TURNS_TO_END; turn++) await undefined
+    this.#conclude()
+  }
+
+  #conclude(): void {
+    const { signal } = this.exchange
+    if (signal.aborted) this.#finished.reject(signal.reason)
+    else {
+      const outcomes = this.#outcomes.filter((outcome) => outcome !== undefined)
+      this.#finished.resolve(this.#plan.conclude({ outcomes, decider: this.#decider }, this.exchange))
+    }
+  }
+
+  #letGo(): void {
+    this.exchange.signal.removeEventListener('abort', this)
+    this.#cancelEnd?.()
+    this.#cancelWait?.()
   }
 
   /**
@@ -126,33 +166,32 @@ class Run {
   #consider(part: Part): void {
     if (this.#isBegun[part.index] || !this.#areSettled(part.gates)) return
     const failed = this.#firstFailed(part)
-    const isExcluded = part.when !== undefined && !part.when(this.#scope)
+    const isExcluded = part.when !== undefined && !part.when(this.scope)
     if (!isExcluded && !failed && !(this.#areSettled(part.needs) && this.#areSettled(part.order))) return
     this.#isBegun[part.index] = true
-    if (isExcluded || (!failed && part.needs.some((index) => this.#outcomes[index]?.kind === 'skipped'))) {
-      this.#settle(part, { kind: 'skipped', part: part.name })
-      return
-    }
-    askPart(part, {
-      scope: this.#scope,
-      within: this.#all,
-      round: this.#round,
-      failure: failed && fromInput(failed),
-      done: (outcome) => this.#settle(part, outcome),
-    })
+    if (isExcluded || (!failed && this.#isAnySkipped(part.needs))) {
+      this.settle(part, { kind: 'skipped', part: part.name })
+    } else askPart(part, this, failed && fromInput(failed))
   }
 
   /** What is settled at once, by a remembered reply or a condition, makes others ready before all have had their turn. */
-  #considerAll(parts: readonly Part[]): void {
-    const { queue } = this.#round
-    queue.hold()
-    for (const part of parts) this.#consider(part)
-    queue.release()
+  #considerAll(positions: readonly number[]): void {
+    this.queue.hold()
+    for (const index of positions) {
+      const part = this.#plan.parts[index]
+      if (part) this.#consider(part)
+    }
+    this.queue.release()
   }
 
   #areSettled(positions: readonly number[]): boolean {
     for (const index of positions) if (this.#outcomes[index] === undefined) return false
     return true
+  }
+
+  #isAnySkipped(positions: readonly number[]): boolean {
+    for (const index of positions) if (this.#outcomes[index]?.kind === 'skipped') return true
+    return false
   }
 
   /** What was given up, was given up because something else had failed before. */
@@ -168,34 +207,16 @@ class Run {
     return first
   }
 
-  #settle(part: Part, outcome: Outcome): void {
-    this.#outcomes[part.index] = outcome
-    if (part.waiting.length > 0 || this.#round.saga) this.#values[part.name] = templateValue(outcome)
-    this.#options.settled?.(outcome)
-    if (outcome.kind === 'failed') {
-      this.#failures++
-      if (part.required) {
-        this.#decider ??= outcome
-        this.#all.abort(new Decided())
-      }
-    }
-    this.#unsettled--
-    if (part.required && --this.#unsettledRequired === 0) this.#waitForOptional()
-    if (part.waiting.length > 0) this.#considerAll(part.waiting.flatMap((index) => this.#plan.parts[index] ?? []))
-    if (this.#unsettled === 0) {
-      this.#finished.resolve({ outcomes: this.#outcomes.flatMap((each) => each ?? []), decider: this.#decider })
-    }
-  }
-
   #waitForOptional(): void {
     const { waitForOptionalMs } = this.#plan
     if (waitForOptionalMs === undefined || this.#unsettled === 0) return
     // Whatever still runs is optional.
-    this.#after(waitForOptionalMs, () => this.#all.abort(new PartFailure('late', { code: 'upstream-timeout' })))
+    const late = () => this.stop.abort(new PartFailure('late', { code: 'upstream-timeout' }))
+    this.#cancelWait = this.clock.after(waitForOptionalMs, late)
   }
 
-  #after(delayMs: number, task: () => void): void {
-    this.#appointments.push(this.#options.clock.after(delayMs, task))
+  #endAfter(totalMs: number): void {
+    this.#cancelEnd = this.clock.after(totalMs, () => this.stop.abort(new GatewayError('upstream-timeout')))
   }
 }
 

@@ -1,11 +1,15 @@
-/** Work that holds one of the places until it calls `leave`, once; soon after nobody needs it any more. */
-export type Task = (leave: () => void) => void
+/** Work that holds one of the places from its start until it calls `leave`, once; soon after nobody needs it any more. */
+export interface Task {
+  /** Of those that wait, the one with the lowest goes first. */
+  readonly rank: number
+  start(): void
+}
 
-/** Lets a bounded number of calls run at once; of those that wait, the one with the lowest rank goes first. */
+/** Lets a bounded number of calls run at once. */
 export class CallQueue {
   #free: number
   /** By rank, and by arrival within a rank. */
-  readonly #waiting: { readonly rank: number; readonly task: Task }[] = []
+  readonly #waiting: Task[] = []
   #isStarting = false
   #holds = 0
 
@@ -13,14 +17,19 @@ export class CallQueue {
     this.#free = places
   }
 
-  /** Runs the task as soon as a place is free. What a task adds before it leaves competes for its place. */
-  add(rank: number, task: Task): void {
-    if (this.#free > 0 && this.#waiting.length === 0 && this.#holds === 0) this.#run(task)
+  /** Starts the task as soon as a place is free. What a task adds before it leaves competes for its place. */
+  add(task: Task): void {
+    if (this.#free > 0 && this.#waiting.length === 0 && this.#holds === 0) this.#begin(task)
     else {
-      const at = this.#waiting.findIndex((other) => other.rank > rank)
-      this.#waiting.splice(at < 0 ? this.#waiting.length : at, 0, { rank, task })
+      this.#line(task)
       this.#start()
     }
+  }
+
+  /** A task is over. */
+  leave(): void {
+    this.#free++
+    if (this.#waiting.length > 0) this.#start()
   }
 
   /** Nothing begins before `release`, so that all that is added until then competes, whatever is added first. */
@@ -33,9 +42,12 @@ export class CallQueue {
     if (--this.#holds === 0 && this.#waiting.length > 0) this.#start()
   }
 
-  readonly #leave = (): void => {
-    this.#free++
-    if (this.#waiting.length > 0) this.#start()
+  /** Most come in the order of their ranks, so the search begins at the end. */
+  #line(task: Task): void {
+    let at = this.#waiting.length
+    while (at > 0 && (this.#waiting[at - 1]?.rank ?? 0) > task.rank) at--
+    if (at === this.#waiting.length) this.#waiting.push(task)
+    else this.#waiting.splice(at, 0, task)
   }
 
   /** In a loop, because tasks that are over at once would else start each other ever deeper. */
@@ -45,13 +57,13 @@ export class CallQueue {
     while (this.#free > 0) {
       const next = this.#waiting.shift()
       if (!next) break
-      this.#run(next.task)
+      this.#begin(next)
     }
     this.#isStarting = false
   }
 
-  #run(task: Task): void {
+  #begin(task: Task): void {
     this.#free--
-    task(this.#leave)
+    task.start()
   }
 }

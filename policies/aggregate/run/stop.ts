@@ -3,16 +3,26 @@ export interface StopListener {
   stopped(reason: Error): void
 }
 
-/** A signal to give up; what was made within it gives up with it, never the other way round. */
+/** Something that can be given up; what was made within it is given up with it, never the other way round. */
 export class Stop {
-  readonly signal: AbortSignal
-  readonly #controller = new AbortController()
-  readonly #inner = new Set<Stop>()
+  #reason: Error | undefined
+  #controller: AbortController | undefined
+  #inner: Set<Stop> | undefined
   /** Not the signal's own: to add and remove one there takes longer than most of what a call needs. */
   readonly #listeners = new Set<StopListener>()
 
-  constructor() {
-    this.signal = this.#controller.signal
+  /** Why it was given up; undefined as long as it is not. */
+  get reason(): Error | undefined {
+    return this.#reason
+  }
+
+  /** The same for those who know signals only; made when somebody asks for it, as it is dear. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#reason) this.#controller.abort(this.#reason)
+    }
+    return this.#controller.signal
   }
 
   abort(reason: Error): void {
@@ -23,10 +33,11 @@ export class Stop {
   }
 
   #mark(reason: Error, stopped: Stop[]): void {
-    if (this.signal.aborted) return
-    this.#controller.abort(reason)
+    if (this.#reason) return
+    this.#reason = reason
+    this.#controller?.abort(reason)
     stopped.push(this)
-    for (const inner of this.#inner) inner.#mark(reason, stopped)
+    if (this.#inner) for (const inner of this.#inner) inner.#mark(reason, stopped)
   }
 
   /** Tells the listener when it is given up; `unlisten` when it no longer matters. */
@@ -41,14 +52,17 @@ export class Stop {
   /** One that can be given up alone. */
   within(): Stop {
     const inner = new Stop()
-    if (this.signal.aborted) inner.abort(this.signal.reason)
-    else this.#inner.add(inner)
+    if (this.#reason) inner.abort(this.#reason)
+    else {
+      this.#inner ??= new Set()
+      this.#inner.add(inner)
+    }
     return inner
   }
 
   /** `inner` has nothing left to give up. */
   forget(inner: Stop): void {
-    this.#inner.delete(inner)
+    this.#inner?.delete(inner)
   }
 }
 

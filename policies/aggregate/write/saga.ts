@@ -5,7 +5,7 @@ import type { Exchange } from '../../../gateway/core/exchange.ts'
 import { IDEMPOTENCY_KEY_RULE, parseIdempotencyKey } from '../../../gateway/core/idempotency-key.ts'
 import type { Journal, Saga } from '../../../gateway/core/journal.ts'
 import { callerOf } from '../run/caller.ts'
-import type { Composition } from '../run/compose.ts'
+import type { Composition } from '../run/plan.ts'
 
 export interface SagaParts {
   readonly journal: Journal
