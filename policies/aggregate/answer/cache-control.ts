@@ -33,7 +33,7 @@ export class Caching {
   }
 
   /** One of the replies, and how long it was remembered. */
-  add(headers: Headers, ageMs = 0): void {
+  add(headers: Fields, ageMs = 0): void {
     this.#isEmpty = false
     const vary = headers.get('vary')
     if (vary !== null) this.#addNames(vary)
