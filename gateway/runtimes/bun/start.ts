@@ -120,7 +120,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
         metrics.gauge('sluice_requests_in_flight', gateway.inFlight)
         delivery?.measure()
         await undoing?.measure().catch(() => {})
-        return { contentType: metrics.contentType, text: metrics.render() }
+        return { contentType: metrics.contentType, text: await metrics.render() }
       },
       operations: delivery?.operations,
       compensations: undoing?.operations,

@@ -1,15 +1,22 @@
+/** One number of a scrape. */
+export interface Sample {
+  /** The name of the metric, or one made of it. */
+  readonly metricName: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
 /** One series of a metric: what was counted for one set of labels. */
 export interface Series {
-  /** The lines of a scrape that tell of it. `labels` are `name="value"` pairs with commas between them, or empty. */
-  render(name: string, labels: string): string
+  samples(name: string, labels: Sample['labels']): Sample[]
 }
 
 /** A counter or a gauge. */
 export class Sum implements Series {
   value = 0
 
-  render(name: string, labels: string): string {
-    return line(name, labels, this.value)
+  samples(metricName: string, labels: Sample['labels']): Sample[] {
+    return [{ metricName, labels, value: this.value }]
   }
 }
 
@@ -34,19 +41,18 @@ export class Distribution implements Series {
     if (at < BOUNDS.length) this.#within[at] = (this.#within[at] ?? 0) + 1
   }
 
-  render(name: string, labels: string): string {
-    const further = labels === '' ? '' : `,${labels}`
-    let text = ''
+  samples(name: string, labels: Sample['labels']): Sample[] {
+    const bucket = (le: string, value: number) => ({ metricName: `${name}_bucket`, labels: { le, ...labels }, value })
     let count = 0
-    for (const [i, bound] of BOUNDS.entries()) {
+    const buckets = BOUNDS.map((bound, i) => {
       count += this.#within[i] ?? 0
-      text += line(`${name}_bucket`, `le="${bound}"${further}`, count)
-    }
-    text += line(`${name}_bucket`, `le="+Inf"${further}`, this.#count)
-    return text + line(`${name}_sum`, labels, this.#sum) + line(`${name}_count`, labels, this.#count)
+      return bucket(String(bound), count)
+    })
+    return [
+      ...buckets,
+      bucket('+Inf', this.#count),
+      { metricName: `${name}_sum`, labels, value: this.#sum },
+      { metricName: `${name}_count`, labels, value: this.#count },
+    ]
   }
-}
-
-function line(name: string, labels: string, value: number): string {
-  return labels === '' ? `${name} ${value}\n` : `${name}{${labels}} ${value}\n`
 }

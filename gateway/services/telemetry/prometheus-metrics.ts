@@ -1,26 +1,31 @@
+import { type Metric, Registry } from 'prom-client'
 import { METRICS, type MetricDeclaration } from '../../core/metrics.ts'
 import type { Labels, Metrics } from '../../core/telemetry.ts'
-import { Distribution, type Series, Sum } from './metric-series.ts'
+import { Distribution, type Sample, type Series, Sum } from './metric-series.ts'
 
 /** Metrics that can be scraped. */
 export interface PrometheusMetrics extends Metrics {
   readonly contentType: string
   /** The Prometheus text format: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-  render(): string
+  render(): Promise<string>
 }
 
-/** Declares every metric of the table up front; one without labels shows a zero instead of a gap. */
+/**
+ * Declares every metric of the table up front; one without labels shows a zero instead of a gap. The numbers are kept here,
+ * because the library makes a key of all labels at each count; it writes them when they are scraped.
+ */
 export function createPrometheusMetrics(): PrometheusMetrics {
+  const registry = new Registry()
   const counters = familiesOf('counter', () => new Sum())
   const gauges = familiesOf('gauge', () => new Sum())
   const histograms = familiesOf('histogram', () => new Distribution())
+  for (const family of [...counters.values(), ...gauges.values(), ...histograms.values()]) {
+    // Of a metric the registry asks for its name, and for what it has come to.
+    registry.registerMetric(family as unknown as Metric)
+  }
   return {
-    contentType: 'text/plain; version=0.0.4; charset=utf-8',
-    render: () =>
-      [counters, gauges, histograms]
-        .flatMap((families) => [...families.values()])
-        .map((family) => family.render())
-        .join('\n'),
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
     count(name, labels = NONE, by = 1) {
       familyOf(counters, name).series(labels).value += by
     },
@@ -50,15 +55,15 @@ function familyOf<One extends Series>(families: Families<One>, name: string): Fa
 
 /** A metric with all its series. */
 class Family<One extends Series> {
-  readonly #name: string
+  readonly name: string
   readonly #declaration: MetricDeclaration
   readonly #make: () => One
   /** By the values of the labels, one level for each: a key put together at each count would be garbage at once. */
   readonly #root: Branch<One> = { series: undefined, next: new Map() }
-  readonly #all: { readonly labels: string; readonly series: One }[] = []
+  readonly #all: { readonly labels: Sample['labels']; readonly series: One }[] = []
 
   constructor(name: string, declaration: MetricDeclaration, make: () => One) {
-    this.#name = name
+    this.name = name
     this.#declaration = declaration
     this.#make = make
     if (declaration.labels.length === 0) this.series(NONE)
@@ -71,19 +76,19 @@ class Family<One extends Series> {
     return at.series
   }
 
-  render(): string {
-    const { help, kind } = this.#declaration
-    const head = `# HELP ${this.#name} ${help}\n# TYPE ${this.#name} ${kind}\n`
-    return head + this.#all.map(({ labels, series }) => series.render(this.#name, labels)).join('')
+  /** For the registry. */
+  async get() {
+    const { help, kind: type } = this.#declaration
+    const values = this.#all.flatMap(({ labels, series }) => series.samples(this.name, labels))
+    return { name: this.name, help, type, values }
   }
 
   #begin(labels: Labels): One {
     const known = this.#declaration.labels
     const stray = Object.keys(labels).find((label) => !known.includes(label))
-    if (stray !== undefined) throw new TypeError(`Metric ${this.#name} is declared without a label ${stray}`)
+    if (stray !== undefined) throw new TypeError(`Metric ${this.name} is declared without a label ${stray}`)
     const series = this.#make()
-    const pairs = known.map((label) => `${label}="${escaped(labels[label] ?? '')}"`)
-    this.#all.push({ labels: pairs.join(','), series })
+    this.#all.push({ labels: Object.fromEntries(known.map((label) => [label, labels[label] ?? ''])), series })
     return series
   }
 }
@@ -100,9 +105,4 @@ function under<One>(branch: Branch<One>, value: string): Branch<One> {
     branch.next.set(value, next)
   }
   return next
-}
-
-/** What the format escapes in the value of a label. */
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
 }
