@@ -95,21 +95,21 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       waitUntil: connection.waitUntil ?? waitUntil,
     })
     visit.begin(exchange, controller)
-    visit.cancelDeadline = clock.after(route.timeoutMs, () => visit.abort(deadlinePassed(exchange)))
+    visit.endAfter(route.timeoutMs, clock)
     visit.heed(connection.gone)
     void serve(visit, exchange, route)
   }
 
   /** The pipeline's answer counts unless another came before it, see `Visit`. */
-  async function serve(visit: Visit, exchange: Exchange, { handle, rewriteLocation }: Route): Promise<void> {
+  async function serve(visit: Visit, exchange: Exchange, route: Route): Promise<void> {
     try {
       let response: Response
       try {
-        response = await handle(exchange)
+        response = await route.handle(exchange)
       } catch (error) {
         response = answerFailure(error, exchange, log)
       }
-      visit.settle(rewriteLocation ? rewriteLocation(response, exchange) : response)
+      visit.settle(route.rewriteLocation ? route.rewriteLocation(response, exchange) : response)
     } catch (error) {
       visit.settle(answerAbort(error, exchange))
     }
@@ -131,12 +131,10 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
   }
 
   function tell(visit: Visit, response: Response): Response {
-    const { request, id, client, exchange, switched, failure } = visit
     const durationMs = clock.now() - visit.startedAt
-    const record = exchange?.record ?? { calls: [], policies: {}, ...(failure && { failure }) }
-    recordAnswer(visit, { status: switched ? 101 : response.status, durationMs, record })
-    const wantsTiming = client.trusted && request.headers.has('x-server-timing')
-    return stamp(response, id, wantsTiming ? serverTiming(durationMs, record.calls) : undefined)
+    recordAnswer(visit, visit.switched ? 101 : response.status, durationMs)
+    const wantsTiming = visit.client.trusted && visit.request.headers.has('x-server-timing')
+    return stamp(response, visit.id, wantsTiming ? serverTiming(durationMs, visit.calls) : undefined)
   }
 
   const upstreams = new Set(plan.upstreams.map(({ name }) => name))
@@ -186,12 +184,6 @@ function acceptTunnel(visit: Visit, { upgrade }: Connection): Exchange['upgrade'
     visit.switched = true
     upgrade(tunnel)
   }
-}
-
-function deadlinePassed({ body }: Exchange): GatewayError {
-  return body.isReading
-    ? new GatewayError('request-timeout')
-    : new GatewayError('upstream-timeout', { detail: 'The total time for this route is up' })
 }
 
 /** Marks a response as the gateway's; fetched ones are immutable on some runtimes. */

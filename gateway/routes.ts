@@ -3,7 +3,7 @@ import { GatewayError } from './core/errors.ts'
 import type { Exchange } from './core/exchange.ts'
 import { type Handler, type Middleware, pipeline } from './core/pipeline.ts'
 import type { RouteSite } from './core/policy.ts'
-import type { Services } from './core/services.ts'
+import type { Services, UpstreamHandler } from './core/services.ts'
 import { answerFailure } from './entry/answer-failure.ts'
 import { createRequestFilter } from './upstream/fields.ts'
 import { createLocationRewriter, type RewriteLocation } from './upstream/location.ts'
@@ -23,16 +23,19 @@ export interface Route extends RoutePlan {
 export function createRoutes(plan: Plan, services: Services): Route[] {
   const forwardable = createRequestFilter(plan.reserved)
   const locationRewriter = createLocationRewriter(plan)
+  const tunnelling = new Set(plan.upstreams.filter(({ websocket }) => websocket).map(({ name }) => name))
   const recover = (error: unknown, exchange: Exchange) => answerFailure(error, exchange, services.log)
   return plan.routes.map((route) => {
+    const { upstream } = route
     const forward = forwarding(route, forwardable)
+    const layers = route.mounts.map((mount) => mountRoutePolicy(mount, services, forward))
+    const last =
+      upstream && forward
+        ? forwardTo(services.upstreams.get(upstream.name), forward, tunnelling.has(upstream.name))
+        : endIn(layers.pop(), route)
     return {
       ...route,
-      handle: pipeline(
-        route.mounts.map((mount) => mountRoutePolicy(mount, services, forward)),
-        terminalOf(route, plan, forward, services),
-        recover,
-      ),
+      handle: pipeline(layers, last, recover),
       rewriteLocation: locationRewriter(route),
       preflight: route.mounts.some(({ policy }) => policy.at === 'route' && policy.preflight),
     }
@@ -72,22 +75,24 @@ function mountRoutePolicy(
   }
 }
 
-function terminalOf(route: RoutePlan, plan: Plan, forward: Forward | undefined, services: Services): Handler<Exchange> {
-  const { upstream } = route
-  if (!upstream || !forward) {
-    return () => {
-      throw new TypeError(`Route ${route.name} has no upstream and its last policy called next`)
-    }
-  }
-  const passesWebSockets = plan.upstreams.find(({ name }) => name === upstream.name)?.websocket ?? false
-  const call = services.upstreams.get(upstream.name)
+/** A route with an upstream ends in a call to it. */
+function forwardTo(call: UpstreamHandler, forward: Forward, passesWebSockets: boolean): Handler<Exchange> {
   return (exchange) => {
     const { request } = exchange
     const websocket = isWebSocketHandshake(request)
     if (websocket) acceptHandshake(request, passesWebSockets)
+    const { method, path, headers } = forward(exchange)
     const body = isBodiless(request.method) ? null : exchange.body.take()
-    return call(exchange, { ...forward(exchange), body, websocket })
+    return call(exchange, { method, path, headers, body, websocket })
   }
+}
+
+/** Any other one ends in its last policy, which answers by itself. */
+function endIn(last: Middleware<Exchange> | undefined, { name }: RoutePlan): Handler<Exchange> {
+  const next = () => {
+    throw new TypeError(`Route ${name} has no upstream and its last policy called next`)
+  }
+  return last ? (exchange) => last(exchange, next) : next
 }
 
 type UpstreamPath = NonNullable<RoutePlan['upstream']>['path']

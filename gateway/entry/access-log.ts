@@ -1,38 +1,35 @@
-import type { CallRecord, ExchangeRecord } from '../core/record.ts'
+import type { CallRecord } from '../core/record.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import type { Visit } from './visit.ts'
 
-/** What became of a request. */
-export interface Outcome {
-  readonly status: number
-  readonly durationMs: number
-  readonly record: ExchangeRecord
-}
+/** Tells what became of a request: the status the client gets, and the time until its answer began. */
+export type RecordAnswer = (visit: Visit, status: number, durationMs: number) => void
 
 const MAX_TEXT = 256
 
 /** Writes one line and counts one request. The query is left out: it may hold keys and tokens. */
-export function createAccessLog(log: Logger, metrics: Metrics): (visit: Visit, outcome: Outcome) => void {
-  return ({ request, fields, exchange, id, client, path }, { status, durationMs, record }) => {
+export function createAccessLog(log: Logger, metrics: Metrics): RecordAnswer {
+  return (visit, status, durationMs) => {
+    const { request, fields, exchange, path, calls } = visit
     const route = exchange?.route ?? ''
     metrics.count('sluice_requests_total', { route, method: labelOf(request.method), status: String(status) })
     metrics.observe('sluice_request_duration_seconds', durationMs / 1_000, { route })
     log.info('request', {
-      id,
+      id: visit.id,
       route: exchange?.route,
       method: cut(request.method),
       // A refused target is not shown: it may hold anything.
       path: path === undefined ? undefined : cut(path),
       status,
       durationMs,
-      client: client.ip,
+      client: visit.client.ip,
       caller: exchange?.scope.clientId,
       trace: exchange?.trace.traceparent.slice(3, 35),
       userAgent: cut(fields.userAgent ?? ''),
-      failure: record.failure,
-      cause: record.cause,
-      policies: isEmpty(record.policies) ? undefined : record.policies,
-      calls: record.calls.length === 0 ? undefined : record.calls,
+      failure: exchange ? exchange.record.failure : visit.failure,
+      cause: exchange?.record.cause,
+      policies: exchange === undefined || isEmpty(exchange.record.policies) ? undefined : exchange.record.policies,
+      calls: calls.length === 0 ? undefined : calls,
     })
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { createExchange } from './exchange.ts'
 import { RequestFields } from './request-fields.ts'
@@ -59,14 +60,16 @@ describe('a visit', () => {
     expect([first.isCancelled(), second.isCancelled()]).toEqual([false, true])
   })
 
-  test('takes its deadline back when it is answered', () => {
-    const { visit } = visiting()
-    let isCancelled = false
-    visit.cancelDeadline = () => {
-      isCancelled = true
+  test('ends at its deadline, and takes it back when it is answered before', async () => {
+    for (const isAnswered of [false, true]) {
+      const { visit, exchange } = visiting()
+      const clock = createVirtualClock()
+      visit.endAfter(100, clock)
+      await clock.advance(99)
+      if (isAnswered) visit.settle(new Response('ok'))
+      await clock.advance(1)
+      expect([(await visit.answer).status, exchange.signal.aborted]).toEqual(isAnswered ? [200, false] : [504, true])
     }
-    visit.settle(new Response('ok'))
-    expect(isCancelled).toBe(true)
   })
 
   test('is answered at once when it is aborted, and its unfinished calls end as it does', async () => {

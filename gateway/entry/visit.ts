@@ -1,5 +1,7 @@
-import { ClientGone, type FailureCode } from '../core/errors.ts'
+import type { Clock } from '../core/clock.ts'
+import { ClientGone, type FailureCode, GatewayError } from '../core/errors.ts'
 import type { Client, Exchange } from '../core/exchange.ts'
+import type { CallRecord } from '../core/record.ts'
 import { answerAbort } from './answer-failure.ts'
 import type { RequestFields } from './request-fields.ts'
 
@@ -33,7 +35,7 @@ export class Visit implements Arrival {
   failure: FailureCode | undefined
   /** Resolves with the response as the client gets it. */
   readonly answer: Promise<Response>
-  cancelDeadline: (() => void) | undefined
+  #cancelDeadline: (() => void) | undefined
   #controller: AbortController | undefined
   readonly #leave: Leave
   readonly #resolve: (response: Response) => void
@@ -53,10 +55,27 @@ export class Visit implements Arrival {
     this.#reject = reject
   }
 
+  get calls(): readonly CallRecord[] {
+    return this.exchange?.record.calls ?? NO_CALLS
+  }
+
   /** The door has let the request in. */
   begin(exchange: Exchange, controller: AbortController): void {
     this.exchange = exchange
     this.#controller = controller
+  }
+
+  /** Ends the exchange at its deadline. */
+  endAfter(timeoutMs: number, clock: Clock): void {
+    this.#cancelDeadline = clock.after(timeoutMs, this.#passDeadline.bind(this))
+  }
+
+  #passDeadline(): void {
+    this.abort(
+      this.exchange?.body.isReading
+        ? new GatewayError('request-timeout')
+        : new GatewayError('upstream-timeout', { detail: 'The total time for this route is up' }),
+    )
   }
 
   /** Ends the exchange when the client is gone, also in the middle of the body. */
@@ -77,7 +96,7 @@ export class Visit implements Arrival {
 
   /** Answers, unless that is done. */
   settle(response: Response): void {
-    this.cancelDeadline?.()
+    this.#cancelDeadline?.()
     if (this.#isAnswered) {
       // A body nobody reads would keep its connection.
       response.body?.cancel().catch(() => {})
@@ -93,6 +112,7 @@ export class Visit implements Arrival {
 }
 
 const ONCE = { once: true }
+const NO_CALLS: readonly CallRecord[] = []
 
 /** Tells the log of the visit and gives the response as the client gets it. */
 export type Leave = (visit: Visit, response: Response) => Response

@@ -9,6 +9,6 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   after(delayMs, task) {
     const timer = setTimeout(task, Math.min(delayMs, LONGEST_DELAY_MS))
-    return () => clearTimeout(timer)
+    return clearTimeout.bind(undefined, timer)
   },
 }
