@@ -35,8 +35,10 @@ export function createIncomingBody(
   limitBytes: number,
   now: () => number = () => Number.NaN,
 ): IncomingBody {
-  const source = request.body
-  if (source === null) return NO_BODY
+  return request.body === null ? NO_BODY : readable(request.body, limitBytes, now)
+}
+
+function readable(source: ReadableStream<Uint8Array>, limitBytes: number, now: () => number): IncomingBody {
   let read: Promise<Uint8Array<ArrayBuffer>> | undefined
   let buffered: Uint8Array<ArrayBuffer> | undefined
   let taken = false
