@@ -61,18 +61,17 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
     work.catch((error: unknown) => log.error('background work failed', { error: String(error) }))
   }
 
-  function arrive(request: Request, connection: Connection): Visit {
-    const fields = new RequestFields(request.headers)
+  function arrive(request: Request, fields: RequestFields, connection: Connection): Visit {
     const client = readClient(request, connection, fields.host ?? '')
     const told = client.trusted ? request.headers.get('x-request-id') : null
     const id = told !== null && REQUEST_ID.test(told) ? told : createId()
-    return new Visit({ request, fields, id, client, startedAt: clock.now() }, leave)
+    return new Visit({ request, userAgent: fields.userAgent, id, client, startedAt: clock.now() }, leave)
   }
 
   /** From the door to the pipeline. Throws what the door refuses. */
-  function admit(visit: Visit, connection: Connection): void {
+  function admit(visit: Visit, fields: RequestFields, connection: Connection): void {
     if (inFlight > limits.concurrency) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
-    const { request, fields, id, client, startedAt } = visit
+    const { request, id, client, startedAt } = visit
     const { path, search } = checkRequest(request, fields, requestLimits)
     visit.path = path
     const { route, params } = findRoute(request, path)
@@ -153,10 +152,11 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
     },
 
     fetch(request, connection = {}) {
-      const visit = arrive(request, connection)
+      const fields = new RequestFields(request.headers)
+      const visit = arrive(request, fields, connection)
       inFlight++
       try {
-        admit(visit, connection)
+        admit(visit, fields, connection)
       } catch (error) {
         visit.settle(refuse(visit, error))
       }

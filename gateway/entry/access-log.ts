@@ -10,7 +10,7 @@ const MAX_TEXT = 256
 /** Writes one line and counts one request. The query is left out: it may hold keys and tokens. */
 export function createAccessLog(log: Logger, metrics: Metrics): RecordAnswer {
   return (visit, status, durationMs) => {
-    const { request, fields, exchange, path, calls } = visit
+    const { request, exchange, path, calls } = visit
     const route = exchange?.route ?? ''
     metrics.count('sluice_requests_total', { route, method: labelOf(request.method), status: String(status) })
     metrics.observe('sluice_request_duration_seconds', durationMs / 1_000, { route })
@@ -25,7 +25,7 @@ export function createAccessLog(log: Logger, metrics: Metrics): RecordAnswer {
       client: visit.client.ip,
       caller: exchange?.scope.clientId,
       trace: exchange?.trace.traceparent.slice(3, 35),
-      userAgent: cut(fields.userAgent ?? ''),
+      userAgent: cut(visit.userAgent ?? ''),
       failure: exchange ? exchange.record.failure : visit.failure,
       cause: exchange?.record.cause,
       policies: exchange === undefined || isEmpty(exchange.record.policies) ? undefined : exchange.record.policies,

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'bun:test'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { createExchange } from './exchange.ts'
-import { RequestFields } from './request-fields.ts'
 import { type Leave, Visit } from './visit.ts'
 
 /** A visit whose pipeline is still busy. `left` holds every response that went through the door. */
@@ -10,13 +9,10 @@ function visiting(leave: Leave = (_, response) => response) {
   const request = new Request('http://shop.test/a', { headers: { host: 'shop.test' } })
   const client = { ip: undefined, trusted: false, protocol: 'http', host: 'shop.test' } as const
   const left: Response[] = []
-  const visit = new Visit(
-    { request, fields: new RequestFields(request.headers), id: 'a', client, startedAt: 0 },
-    (self, response) => {
-      left.push(response)
-      return leave(self, response)
-    },
-  )
+  const visit = new Visit({ request, userAgent: undefined, id: 'a', client, startedAt: 0 }, (self, response) => {
+    left.push(response)
+    return leave(self, response)
+  })
   const controller = new AbortController()
   const exchange = createExchange({
     request,

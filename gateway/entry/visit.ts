@@ -3,12 +3,11 @@ import { ClientGone, type FailureCode, GatewayError } from '../core/errors.ts'
 import type { Client, Exchange } from '../core/exchange.ts'
 import type { CallRecord } from '../core/record.ts'
 import { answerAbort } from './answer-failure.ts'
-import type { RequestFields } from './request-fields.ts'
 
 /** What is known of a request when it arrives. */
 export interface Arrival {
   readonly request: Request
-  readonly fields: RequestFields
+  readonly userAgent: string | undefined
   readonly id: string
   readonly client: Client
   /** Milliseconds since the Unix epoch. */
@@ -22,7 +21,7 @@ export interface Arrival {
  */
 export class Visit implements Arrival {
   readonly request: Request
-  readonly fields: RequestFields
+  readonly userAgent: string | undefined
   readonly id: string
   readonly client: Client
   readonly startedAt: number
@@ -42,9 +41,9 @@ export class Visit implements Arrival {
   readonly #reject: (error: unknown) => void
   #isAnswered = false
 
-  constructor({ request, fields, id, client, startedAt }: Arrival, leave: Leave) {
+  constructor({ request, userAgent, id, client, startedAt }: Arrival, leave: Leave) {
     this.request = request
-    this.fields = fields
+    this.userAgent = userAgent
     this.id = id
     this.client = client
     this.startedAt = startedAt

@@ -11,19 +11,23 @@ const FLUSH_AT_LENGTH = 65_536
 
 /** Writes lines to a file descriptor, at the latest after 50 ms. Call `flush` before the process ends. */
 export function createLineWriter(descriptor = 1): LineWriter {
-  let waiting = ''
+  let waiting: string[] = []
+  let length = 0
   let timer: ReturnType<typeof setTimeout> | undefined
   const flush = () => {
     clearTimeout(timer)
     timer = undefined
-    const text = waiting
-    waiting = ''
-    if (text !== '') writeAll(descriptor, text)
+    if (waiting.length === 0) return
+    const text = `${waiting.join('\n')}\n`
+    waiting = []
+    length = 0
+    writeAll(descriptor, text)
   }
   return {
     write(line) {
-      waiting += `${line}\n`
-      if (waiting.length > FLUSH_AT_LENGTH) flush()
+      waiting.push(line)
+      length += line.length + 1
+      if (length > FLUSH_AT_LENGTH) flush()
       else timer ??= setTimeout(flush, FLUSH_AFTER_MS)
     },
     flush,
