@@ -1,3 +1,4 @@
+import type { UpstreamReader } from '../../../gateway/core/services.ts'
 import { type PartFailure, toPartFailure } from '../failure.ts'
 import type { Part } from '../plan/part.ts'
 import type { PartRequest } from '../plan/request.ts'
@@ -38,23 +39,25 @@ export abstract class CallRun implements StopListener {
     this.#ask(request)
   }
 
-  async #ask({ method, path, fields, body }: PartRequest): Promise<void> {
-    const { name, call } = this.part
-    const { signal } = this.#stop
+  async #ask(request: PartRequest): Promise<void> {
     try {
-      const response = await call.upstream(this.round.exchange, {
-        method,
-        path,
-        headers: fields,
-        body: body === undefined ? null : new TextEncoder().encode(body),
-        signal,
-        part: name,
-      })
-      const reply = readReply(response, call, signal)
+      const reply = readReply(await this.#send(request), this.part.call, this.#stop.signal)
       this.#end({ reply: reply instanceof Promise ? await reply : reply })
     } catch (error) {
       this.stopped(error)
     }
+  }
+
+  #send({ method, path, fields, body }: PartRequest): ReturnType<UpstreamReader> {
+    const { name, call } = this.part
+    return call.upstream(this.round.exchange, {
+      method,
+      path,
+      headers: fields,
+      body: body === undefined ? null : new TextEncoder().encode(body),
+      signal: this.#stop.signal,
+      part: name,
+    })
   }
 
   stopped(error: unknown): void {
