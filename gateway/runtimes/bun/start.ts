@@ -77,7 +77,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       fetch: (url, init) => fetch(url, init),
       keep: createKeeper(),
       openCalls: Number.POSITIVE_INFINITY,
-      sha256: (bytes) => new Bun.CryptoHasher('sha256').update(bytes).digest(),
+      sha256: (bytes) => Bun.CryptoHasher.hash('sha256', bytes),
       store: store.store,
       limiters: store.limiters,
       breakers: createOpossumBreakers(parts),

@@ -6,7 +6,7 @@ import type { Part } from '../plan/part.ts'
 import { quoted } from '../reply/invalid.ts'
 import { entriesByKey } from '../reply/join.ts'
 import { joinElements } from '../reply/slices.ts'
-import { type Asked, ask } from './ask.ts'
+import { type Asked, type Asking, ask } from './ask.ts'
 import { callsFor, type ItemCall, readList } from './items.ts'
 import type { Limits } from './limits.ts'
 import type { Round } from './round.ts'
@@ -89,21 +89,20 @@ class Gathering {
   }
 
   #goOn(): void {
-    // A remembered reply is there at once: its `#take` must not start what this loop is about to start.
+    // A remembered reply is there at once: its `take` must not start what this loop is about to start.
     if (this.#isStarting) return
     this.#isStarting = true
-    const { limits, round } = this.#asking
     while (!this.#isOver && this.#running < this.#each.concurrency) {
       const call = this.#calls[this.#next++]
       if (!call) break
       this.#running++
-      ask(this.#part, call.request, { limits, round, done: (asked) => this.#take(call, asked) })
+      ask(this.#part, call.request, new ItemAsking(this, call, this.#asking))
     }
     this.#isStarting = false
     if (!this.#isOver && this.#running === 0) this.#finish()
   }
 
-  #take(call: ItemCall, asked: Asked): void {
+  take(call: ItemCall, asked: Asked): void {
     this.#running--
     if (this.#isOver) return
     if ('reply' in asked) this.#heads.push({ headers: asked.reply.headers, ageMs: asked.ageMs })
@@ -157,6 +156,25 @@ class Gathering {
       missed: this.#failures.size,
       failure: first === undefined ? undefined : this.#failures.get(first),
     })
+  }
+}
+
+/** One of the calls. */
+class ItemAsking implements Asking {
+  readonly limits: Limits
+  readonly round: Round
+  readonly #gathering: Gathering
+  readonly #call: ItemCall
+
+  constructor(gathering: Gathering, call: ItemCall, { limits, round }: AskEach) {
+    this.limits = limits
+    this.round = round
+    this.#gathering = gathering
+    this.#call = call
+  }
+
+  done(asked: Asked): void {
+    this.#gathering.take(this.#call, asked)
   }
 }
 

@@ -65,8 +65,8 @@ function lengthOf(request: PartRequest | PartFailure): number {
 function singleCalls(word: Word, items: readonly unknown[], scope: Scope): ItemCalls {
   const calls = new Map<string, { readonly request: PartRequest; readonly positions: number[] }>()
   const unasked = new Map<number, PartFailure>()
-  for (const [index, item] of items.entries()) {
-    const request = word(extendScope(scope, { item, index }))
+  for (let index = 0; index < items.length; index++) {
+    const request = word(extendScope(scope, { item: items[index], index }))
     if (request instanceof PartFailure) {
       unasked.set(index, request)
       continue
@@ -83,8 +83,8 @@ function singleCalls(word: Word, items: readonly unknown[], scope: Scope): ItemC
 function batchedCalls(word: Word, batch: Batch, items: readonly unknown[], scope: Scope): ItemCalls {
   const unasked = new Map<number, PartFailure>()
   const byKey = new Map<string, { readonly key: Key; readonly positions: number[] }>()
-  for (const [index, item] of items.entries()) {
-    const key = batch.key(extendScope(scope, { item, index }))
+  for (let index = 0; index < items.length; index++) {
+    const key = batch.key(extendScope(scope, { item: items[index], index }))
     if (!isKey(key, batch)) {
       unasked.set(index, new PartFailure('input', { cause: `item ${index} has no usable key` }))
       continue
