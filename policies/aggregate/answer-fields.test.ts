@@ -33,6 +33,7 @@ describe('Cache-Control of an answer', () => {
     ['what has to be asked again', ['max-age=60, must-revalidate', 'max-age=70'], 'max-age=60, must-revalidate'],
     ['no time when it is no number', ['max-age=soon', 'max-age=70'], 'max-age=0'],
     ['the least of two times of one', ['max-age=60, max-age=9'], 'max-age=9'],
+    ['the least of two times of one, whichever is first', ['max-age=9, max-age=60'], 'max-age=9'],
     ['a quoted time', ['max-age="60"'], 'max-age=60'],
     ['nothing that would keep it longer', ['max-age=60, stale-if-error=900, immutable'], 'max-age=60'],
   ]
@@ -167,6 +168,9 @@ describe('ETag of an answer', () => {
     expect(head.headers.get('content-length')).toBe('20')
     expect(head.headers.get('content-type')).toBe('application/json')
     expect(await head.text()).toBe('')
+    const known = await page.fetch('/page/1', { method: 'HEAD', headers: { 'if-none-match': '*' } })
+    expect(known.status).toBe(304)
+    expect(known.headers.get('content-length')).toBeNull()
   })
 
   test('is left out where nobody may keep the answer, for other methods, and when told so', async () => {

@@ -227,7 +227,7 @@ describe('an aggregate that is decided', () => {
     const open = new Set<object>()
     const page = await openPage({
       parts: { a: { timeout: '1s' }, b: {}, c: { timeout: '2s' } },
-      settings: { timeout: '3s' },
+      settings: { timeout: '3s', 'wait-for-optional': '2s' },
       services: {
         clock: {
           now: () => 0,

@@ -180,4 +180,13 @@ describe('a part that reads a skipped one', () => {
       c: { ok: true },
     })
   })
+
+  test('is counted once with the others when it is skipped as the last of them', async () => {
+    const parts = { a: {}, b: { when: { 'parts.a.body.kind': 'cd' } }, c: { path: '/{parts.b.body.id}' } }
+    const page = await openPage({ parts, answers: { a: A } })
+    await page.fetch()
+    for (const [part, outcome] of Object.entries({ a: 'ok', b: 'skipped', c: 'skipped' })) {
+      expect(page.metric('sluice_parts_total', { part, outcome })).toBe(1)
+    }
+  })
 })

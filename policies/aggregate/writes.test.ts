@@ -35,6 +35,14 @@ describe('a booking', () => {
     })
   })
 
+  test('may be of one thing, whose compensation reads its own reply and nothing else', async () => {
+    const services = createBookingServices()
+    const { gateway } = await openBooking({ parts: { flight: BOOKING.flight ?? {} }, upstream: services.answer })
+    const response = await gateway.fetch(...TRIP())
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({ flight: { id: 'flight-1', price: 7 } })
+  })
+
   test('is the same booking when its client asks again with its key', async () => {
     const services = createBookingServices()
     const { gateway } = await openBooking({ upstream: services.answer })
