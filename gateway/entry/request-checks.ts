@@ -1,6 +1,6 @@
 import { bodyTooLarge } from '../core/body.ts'
 import { GatewayError } from '../core/errors.ts'
-import { normalizePath } from '../routing/request-path.ts'
+import { isPlainPath, normalizePath } from '../routing/request-path.ts'
 import { isHost } from './host.ts'
 import type { RequestFields } from './request-fields.ts'
 
@@ -113,7 +113,13 @@ function targetOf(url: string, limit: number): Target {
   const slash = url.indexOf('/', authority)
   const query = url.indexOf('?', authority)
   const pathEnd = query < 0 ? url.length : query
-  const normalized = normalizePath(slash < 0 || slash > pathEnd ? '/' : url.slice(slash, pathEnd))
+  const path = normal(slash < 0 || slash > pathEnd ? '/' : url.slice(slash, pathEnd))
+  return { path, search: query < 0 ? '' : url.slice(query) }
+}
+
+function normal(raw: string): string {
+  if (isPlainPath(raw)) return raw
+  const normalized = normalizePath(raw)
   if ('refusal' in normalized) throw invalid(normalized.refusal)
-  return { path: normalized.path, search: query < 0 ? '' : url.slice(query) }
+  return normalized.path
 }

@@ -10,7 +10,7 @@ const UNRESERVED = /^[A-Za-z0-9._~-]$/
  * escapes that are not UTF-8 (overlong ones hide slashes from some decoders).
  */
 export function normalizePath(raw: string): NormalizedPath {
-  if (PLAIN.test(raw)) return { path: raw }
+  if (isPlainPath(raw)) return { path: raw }
   if (!raw.startsWith('/')) return { refusal: 'The path must begin with "/"' }
   if (raw.includes('\\')) return { refusal: 'The path holds a backslash' }
   if (CONTROL.test(raw)) return { refusal: 'The path holds a control character or a space' }
@@ -34,6 +34,10 @@ export function normalizePath(raw: string): NormalizedPath {
 }
 
 /** The common case: nothing to undo, nothing to refuse. */
+export function isPlainPath(raw: string): boolean {
+  return PLAIN.test(raw)
+}
+
 const PLAIN = /^(?=\/)(?:\/[A-Za-z0-9_~!$&'()*+,;=:@-][A-Za-z0-9._~!$&'()*+,;=:@-]*)*\/?$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const CONTROL = /[\u0000-\u0020\u007f]/
