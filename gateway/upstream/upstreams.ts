@@ -5,7 +5,7 @@ import { type Middleware, pipeline } from '../core/pipeline.ts'
 import { toResponse } from '../core/read-reply.ts'
 import type { CallRecord } from '../core/record.ts'
 import type { UpstreamHandler, UpstreamReader, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
-import type { Metrics } from '../core/telemetry.ts'
+import type { Labels, Metrics } from '../core/telemetry.ts'
 import { UpstreamCall } from './call.ts'
 import { createForwarder } from './forward.ts'
 import type { Transport } from './transport.ts'
@@ -41,6 +41,7 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   const forward = createForwarder(plan, transport, services)
   const handle = pipeline(layers, async (call) => toResponse(await forward(call)))
   const { clock, metrics } = services
+  const labels = { upstream: plan.name }
   let waiting = 0
 
   /** Counts the call, and notes what becomes of it. */
@@ -63,7 +64,7 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
       } finally {
         waiting--
         record.durationMs = clock.now() - startedAt
-        count(record, metrics)
+        count(record, labels, metrics)
       }
     }
 
@@ -73,9 +74,10 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
 
 const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx']
 
-function count(record: CallRecord, metrics: Metrics): void {
+/** `labels` are those of the durations, made once. */
+function count(record: CallRecord, labels: Labels, metrics: Metrics): void {
   const { upstream, version = '', failure, status = 0, durationMs = 0 } = record
   const outcome = failure ?? CLASSES[Math.floor(status / 100)] ?? 'unknown'
   metrics.count('sluice_upstream_calls_total', { upstream, version, outcome })
-  metrics.observe('sluice_upstream_call_duration_seconds', durationMs / 1_000, { upstream })
+  metrics.observe('sluice_upstream_call_duration_seconds', durationMs / 1_000, labels)
 }
