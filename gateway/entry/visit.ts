@@ -54,6 +54,7 @@ export class Visit implements Arrival {
     this.#reject = reject
   }
 
+  /** Calls made for it so far. */
   get calls(): readonly CallRecord[] {
     return this.exchange?.record.calls ?? NO_CALLS
   }
@@ -83,6 +84,7 @@ export class Visit implements Arrival {
     else gone?.addEventListener('abort', this, ONCE)
   }
 
+  /** What a signal tells its listeners: the client has left. */
   handleEvent(): void {
     this.abort(new ClientGone())
   }
