@@ -6,6 +6,7 @@ import type { Exchange } from './exchange.ts'
 import type { Journal } from './journal.ts'
 import type { Limiters } from './limiter.ts'
 import type { Reply } from './read-reply.ts'
+import type { StopSource } from './stop-source.ts'
 import type { Store } from './store.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
@@ -52,7 +53,10 @@ export interface UpstreamRequest {
   /** End-to-end fields; the gateway adds its own (forwarding, trace, identity). Names of a list are in lower case. */
   readonly headers?: Headers | FieldList
   readonly body?: CallBody
+  /** Ends the call. Default: the exchange's. */
   readonly signal?: AbortSignal
+  /** Ends the call in place of a signal. */
+  readonly stop?: StopSource
   readonly websocket?: boolean
   /** Name shown in the log, e.g. the part of an aggregate. */
   readonly part?: string

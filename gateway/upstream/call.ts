@@ -2,6 +2,7 @@ import type { CallBody } from '../core/body.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type CallRecord, createCallRecord } from '../core/record.ts'
 import type { FieldList, UpstreamRequest } from '../core/services.ts'
+import type { StopSource } from '../core/stop-source.ts'
 import { addGatewayFields } from './fields.ts'
 import { fieldsOfOwnCall, linesOfOwnCall } from './own-call-fields.ts'
 
@@ -16,10 +17,14 @@ export class UpstreamCall implements Call {
   readonly method: string
   readonly path: string
   readonly body: CallBody
-  readonly signal: AbortSignal
   readonly version: string | undefined
   readonly websocket: boolean
   readonly record: CallRecord
+  /** When it began, in milliseconds since the epoch. */
+  startedAtMs = 0
+  /** What ends it, where that is no signal. */
+  stop: StopSource | undefined
+  given: AbortSignal | undefined
   /** What the call says itself, in the words of whoever makes it. */
   readonly own: FieldList
   seen: Headers | undefined
@@ -31,7 +36,8 @@ export class UpstreamCall implements Call {
     this.method = request.method
     this.path = request.path
     this.body = request.body ?? null
-    this.signal = request.signal ?? exchange.signal
+    this.stop = request.stop
+    this.given = request.signal
     this.version = version
     this.websocket = request.websocket ?? false
     this.record = createCallRecord(upstream, request.part)
@@ -43,6 +49,16 @@ export class UpstreamCall implements Call {
       this.own = headers
       this.seen = undefined
     }
+  }
+
+  get signal(): AbortSignal {
+    return this.given ?? this.stop?.signal ?? this.exchange.signal
+  }
+
+  /** A policy ends it by another one. */
+  set signal(signal: AbortSignal) {
+    this.given = signal
+    this.stop = undefined
   }
 
   get headers(): Headers {

@@ -4,25 +4,29 @@ import { ClientGone, GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Reply } from '../core/read-reply.ts'
 import type { UpstreamServices } from '../core/services.ts'
+import type { StopSource } from '../core/stop-source.ts'
 import { type Balancer, createBalancer, occupy, type Target, vacate } from './balance.ts'
 import { UpstreamCall } from './call.ts'
 import { cleanReply } from './reply.ts'
 import type { OutgoingRequest, Transport } from './transport.ts'
 import { openTunnel } from './websocket.ts'
 
+/** Makes one attempt, and tells `ended` when it is over. */
+export type Forward = <One extends Call>(call: One, ended?: (call: One) => void) => Promise<Reply>
+
 /** The innermost handler of an upstream: chooses a target and makes one attempt. Failures are `GatewayError`s. */
 export function createForwarder(
   plan: UpstreamPlan,
   transport: Transport,
   { clock, random }: UpstreamServices,
-): (call: Call) => Promise<Reply> {
+): Forward {
   const balancers = new Map(
     plan.versions.map((version) => [version.name, createBalancer(plan.balance, version, random)]),
   )
   const [first] = balancers.values()
   if (!first) throw new TypeError(`Upstream ${plan.name} has no version`)
 
-  return async function forward(call) {
+  return async function forward(call, ended) {
     const choose: Balancer = balancers.get(call.version) ?? first
     const target = choose(call)
     call.record.attempts++
@@ -31,7 +35,7 @@ export function createForwarder(
     call.record.target = target.origin
     const startedAt = occupy(target, clock)
     try {
-      if (call.signal.aborted) throw call.signal.reason
+      throwIfStopped(call)
       if (plan.preserveHost) call.headers.set('host', call.exchange.request.headers.get('host') ?? '')
       if (call.websocket) return await openTunnel(call, target.base, transport)
       return cleanReply(await transport.send(new Attempt(call, target)), call)
@@ -39,6 +43,7 @@ export function createForwarder(
       throw blame(error, call, transport)
     } finally {
       vacate(target, startedAt, clock)
+      ended?.(call)
     }
   }
 }
@@ -49,7 +54,6 @@ class Attempt implements OutgoingRequest {
   readonly target: string
   readonly method: string
   readonly body: CallBody
-  readonly signal: AbortSignal
   readonly #call: Call
 
   constructor(call: Call, { origin, basePath }: Target) {
@@ -57,8 +61,15 @@ class Attempt implements OutgoingRequest {
     this.target = basePath + call.path
     this.method = call.method
     this.body = call.body
-    this.signal = call.signal
     this.#call = call
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal
+  }
+
+  get stop(): StopSource | undefined {
+    return stopOf(this.#call)
   }
 
   get url(): string {
@@ -74,6 +85,16 @@ class Attempt implements OutgoingRequest {
   }
 }
 
+function stopOf(call: Call): StopSource | undefined {
+  return call instanceof UpstreamCall ? call.stop : undefined
+}
+
+function throwIfStopped(call: Call): void {
+  const stop = stopOf(call)
+  if (!stop) call.signal.throwIfAborted()
+  else if (stop.reason !== undefined) throw stop.reason
+}
+
 const CODES = {
   unreachable: 'upstream-unreachable',
   'invalid-response': 'upstream-invalid-response',
@@ -83,7 +104,8 @@ const CODES = {
 /** Whose fault it is: the client's (it left, it sent too much), the deadline's, or the upstream's. */
 function blame(error: unknown, call: Call, transport: Transport): unknown {
   if (call.exchange.body.failure) return call.exchange.body.failure
-  if (call.signal.aborted) return noted(call.signal.reason, call)
+  const stop = stopOf(call)
+  if (stop ? stop.reason !== undefined : call.signal.aborted) return noted(stop?.reason ?? call.signal.reason, call)
   if (error instanceof GatewayError) return noted(error, call)
   const { kind, cause, isUnsent } = transport.explain(error, call.method)
   call.record.cause = cause

@@ -1,6 +1,7 @@
 import type { CallBody } from '../core/body.ts'
 import type { OpenSocket } from '../core/exchange.ts'
 import type { Reply } from '../core/read-reply.ts'
+import type { StopSource } from '../core/stop-source.ts'
 
 /** One HTTP request as it goes onto the wire. */
 export interface OutgoingRequest {
@@ -15,6 +16,8 @@ export interface OutgoingRequest {
   readonly fieldLines?: string | undefined
   readonly body: CallBody
   readonly signal: AbortSignal
+  /** The same where it can be listened to for less. */
+  readonly stop?: StopSource | undefined
 }
 
 /**

@@ -39,37 +39,47 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   const [only] = plan.versions
   const version = plan.versions.length === 1 ? only?.name : undefined
   const forward = createForwarder(plan, transport, services)
-  const handle = pipeline(layers, async (call) => toResponse(await forward(call)))
+  // Policies work with a `Response`.
+  const layered = pipeline(layers, async (call) => toResponse(await forward(call)))
   const { clock, metrics } = services
   const labels = { upstream: plan.name }
   let waiting = 0
 
-  /** Counts the call, and notes what becomes of it. */
-  const noted =
-    <Answer>(make: (call: Call) => Promise<Answer>) =>
-    async (exchange: Exchange, request: UpstreamRequest): Promise<Answer> => {
-      const call = new UpstreamCall(plan.name, exchange, request, version)
-      const { record } = call
-      exchange.record.calls.push(record)
-      const startedAt = clock.now()
-      // A stuck upstream must not use up what the others need.
-      const isOverloaded = waiting >= plan.concurrency
-      waiting++
-      try {
-        if (isOverloaded) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
-        return await make(call)
-      } catch (error) {
-        if (error instanceof GatewayError) record.failure = error.code
-        throw error
-      } finally {
-        waiting--
-        record.durationMs = clock.now() - startedAt
-        count(record, labels, metrics)
-      }
-    }
+  const begin = (exchange: Exchange, request: UpstreamRequest): UpstreamCall => {
+    const call = new UpstreamCall(plan.name, exchange, request, version)
+    exchange.record.calls.push(call.record)
+    call.startedAtMs = clock.now()
+    waiting++
+    return call
+  }
 
-  // Policies work with a `Response`.
-  return { handle: noted(handle), read: noted(layers.length > 0 ? handle : forward) }
+  /** Notes what became of the call. */
+  const end = (call: UpstreamCall): void => {
+    waiting--
+    call.record.durationMs = clock.now() - call.startedAtMs
+    count(call.record, labels, metrics)
+  }
+
+  const handle: UpstreamHandler = async (exchange, request) => {
+    // A stuck upstream must not use up what the others need.
+    const isOverloaded = waiting >= plan.concurrency
+    const call = begin(exchange, request)
+    try {
+      if (isOverloaded) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
+      return await layered(call)
+    } catch (error) {
+      if (error instanceof GatewayError) call.record.failure = error.code
+      throw error
+    } finally {
+      end(call)
+    }
+  }
+
+  // Without policies nothing stands between the caller and the one attempt.
+  const read: UpstreamReader = (exchange, request) =>
+    waiting >= plan.concurrency ? handle(exchange, request) : forward(begin(exchange, request), end)
+
+  return { handle, read: layers.length > 0 ? handle : read }
 }
 
 const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx']

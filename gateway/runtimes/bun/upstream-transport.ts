@@ -18,10 +18,12 @@ export function createUpstreamTransport(clock: Clock): UpstreamTransport {
   const pools = new ConnectionPools(clock)
   return {
     send(request) {
-      const { origin, target, signal } = request
+      const { origin, target, stop } = request
       if (!origin.startsWith('http:')) return fetchTransport.send(request)
       return new Promise((resolve, reject) => {
-        if (signal.aborted) return reject(signal.reason)
+        if (stop ? stop.reason !== undefined : request.signal.aborted) {
+          return reject(stop?.reason ?? request.signal.reason)
+        }
         pools.to(origin).send(new Http1Call(request, writeTarget(origin, target), { resolve, reject }))
       })
     },

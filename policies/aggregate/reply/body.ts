@@ -1,12 +1,13 @@
 import { collect, declaredLength } from '../../../gateway/core/body.ts'
 import { bodyOf, fieldsOf, ReadReply, type Reply, wholeBody } from '../../../gateway/core/read-reply.ts'
+import type { StopSource } from '../../../gateway/core/stop-source.ts'
 import { PartFailure } from '../failure.ts'
 import { invalid, quoted } from './invalid.ts'
 
 /** How far a body is read. */
 export interface Bounds {
   readonly maxBytes: number
-  readonly signal: AbortSignal
+  readonly stop: StopSource
 }
 
 type Body = Uint8Array<ArrayBuffer>
@@ -28,19 +29,19 @@ async function readStream(reply: Reply, coding: Coding, bounds: Bounds): Promise
   return coding === 'identity' ? sent : inflate(sent, coding, bounds)
 }
 
-function inflate(sent: Body, coding: Exclude<Coding, 'identity'>, { maxBytes, signal }: Bounds): Promise<Body> {
+function inflate(sent: Body, coding: Exclude<Coding, 'identity'>, { maxBytes, stop }: Bounds): Promise<Body> {
   const plain = inSlices(sent).pipeThrough(new DecompressionStream(coding))
-  return unbroken(collect(plain, maxBytes, tooLarge, signal))
+  return unbroken(collect(plain, maxBytes, tooLarge, stop.signal))
 }
 
 /**
  * A body that says its length is read in one go, which spares a stream: runtimes read no more than was said, and end it
  * with the signal its call was made with.
  */
-async function collectSent(reply: Reply, { maxBytes, signal }: Bounds): Promise<Body> {
+async function collectSent(reply: Reply, { maxBytes, stop }: Bounds): Promise<Body> {
   const length = declaredLength(fieldsOf(reply))
   if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes)
-  if (length === undefined || reply instanceof ReadReply) return collect(bodyOf(reply), maxBytes, tooLarge, signal)
+  if (length === undefined || reply instanceof ReadReply) return collect(bodyOf(reply), maxBytes, tooLarge, stop.signal)
   const bytes = new Uint8Array(await reply.arrayBuffer())
   if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes)
   return bytes

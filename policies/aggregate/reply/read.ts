@@ -1,4 +1,5 @@
 import { discard, type Fields, fieldsOf, type Reply as Received } from '../../../gateway/core/read-reply.ts'
+import type { StopSource } from '../../../gateway/core/stop-source.ts'
 import { PartFailure } from '../failure.ts'
 import type { Success } from '../plan/success.ts'
 import { readBody, tooLarge } from './body.ts'
@@ -27,12 +28,12 @@ const NULL = new TextEncoder().encode('null')
 
 /**
  * Reads a successful reply of at most `accepted.maxBytes`, counted after decompression and as JSON; at once when it is
- * there already. Throws or rejects with `PartFailure` for anything else, and with the signal's reason when that aborts; a
- * body that is not wanted is cancelled.
+ * there already. Throws or rejects with `PartFailure` for anything else, and with the reason of `stop` when that is given
+ * up; a body that is not wanted is cancelled.
  */
-export function readReply(response: Received, accepted: Accepted, signal: AbortSignal): Reply | Promise<Reply> {
+export function readReply(response: Received, accepted: Accepted, stop: StopSource): Reply | Promise<Reply> {
   try {
-    signal.throwIfAborted()
+    if (stop.reason) throw stop.reason
     const { status } = response
     const headers = fieldsOf(response)
     if (!accepted.success.includes(status)) throw refused(status, accepted)
@@ -41,7 +42,7 @@ export function readReply(response: Received, accepted: Accepted, signal: AbortS
       return { status, headers, json: NULL, body: null }
     }
     const type = readMediaType(headers.get('content-type'), accepted.format.accepts)
-    const bytes = readBody(response, { maxBytes: accepted.maxBytes, signal })
+    const bytes = readBody(response, { maxBytes: accepted.maxBytes, stop })
     const unread = { response, headers, type, accepted }
     return bytes instanceof Promise ? readLater(bytes, unread) : read(bytes, unread)
   } catch (error) {

@@ -1,10 +1,11 @@
 import type { UpstreamReader } from '../../../gateway/core/services.ts'
+import type { StopListener } from '../../../gateway/core/stop-source.ts'
 import { type PartFailure, toPartFailure } from '../failure.ts'
 import type { Part } from '../plan/part.ts'
 import type { PartRequest } from '../plan/request.ts'
 import { type Reply, readReply } from '../reply/read.ts'
 import type { Round } from './round.ts'
-import type { Stop, StopListener } from './stop.ts'
+import type { Stop } from './stop.ts'
 
 /** A reply, or why there is none. */
 export type Called = { readonly reply: Reply } | { readonly failure: PartFailure }
@@ -41,7 +42,7 @@ export abstract class CallRun implements StopListener {
 
   async #ask(request: PartRequest): Promise<void> {
     try {
-      const reply = readReply(await this.#send(request), this.part.call, this.#stop.signal)
+      const reply = readReply(await this.#send(request), this.part.call, this.#stop)
       this.#end({ reply: reply instanceof Promise ? await reply : reply })
     } catch (error) {
       this.stopped(error)
@@ -55,7 +56,7 @@ export abstract class CallRun implements StopListener {
       path,
       headers: fields,
       body: body === undefined ? null : new TextEncoder().encode(body),
-      signal: this.#stop.signal,
+      stop: this.#stop,
       part: name,
     })
   }

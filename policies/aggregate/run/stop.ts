@@ -1,22 +1,18 @@
-/** Told once, when what it waits for is given up. */
-export interface StopListener {
-  stopped(reason: Error): void
-}
+import type { StopListener, StopSource } from '../../../gateway/core/stop-source.ts'
 
 /** Something that can be given up; what was made within it is given up with it, never the other way round. */
-export class Stop {
+export class Stop implements StopSource {
   #reason: Error | undefined
   #controller: AbortController | undefined
   #inner: Set<Stop> | undefined
   /** Not the signal's own: to add and remove one there takes longer than most of what a call needs. */
   readonly #listeners = new Set<StopListener>()
 
-  /** Why it was given up; undefined as long as it is not. */
   get reason(): Error | undefined {
     return this.#reason
   }
 
-  /** The same for those who know signals only; made when somebody asks for it, as it is dear. */
+  /** Made when somebody asks for it, as it is dear. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()

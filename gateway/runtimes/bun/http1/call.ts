@@ -1,4 +1,5 @@
 import { ReadReply } from '../../../core/read-reply.ts'
+import type { StopListener } from '../../../core/stop-source.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { ReplySink } from './reply-reader.ts'
@@ -27,7 +28,7 @@ export interface Answered {
 }
 
 /** One request on its way: it becomes a reply as soon as the head is there, or fails. */
-export class Http1Call implements ReplySink {
+export class Http1Call implements ReplySink, StopListener {
   readonly request: OutgoingRequest
   readonly target: string
   readonly #answered: Answered
@@ -49,7 +50,8 @@ export class Http1Call implements ReplySink {
     this.request = request
     this.target = target
     this.#answered = answered
-    request.signal.addEventListener('abort', this)
+    if (request.stop) request.stop.listen(this)
+    else request.signal.addEventListener('abort', this)
   }
 
   /** Nothing more is expected of it: the reply is whole, or the call has failed or was given up. */
@@ -65,6 +67,10 @@ export class Http1Call implements ReplySink {
   /** The signal aborted. */
   handleEvent(): void {
     this.giveUp(this.request.signal.reason)
+  }
+
+  stopped(reason: unknown): void {
+    this.giveUp(reason)
   }
 
   /** It has gone out once: the upstream may have acted on it. */
@@ -147,7 +153,9 @@ export class Http1Call implements ReplySink {
   #finish(): void {
     this.#isOver = true
     this.#line = undefined
-    this.request.signal.removeEventListener('abort', this)
+    const { stop } = this.request
+    if (stop) stop.unlisten(this)
+    else this.request.signal.removeEventListener('abort', this)
     this.#stopUpload?.(ENDED)
   }
 
