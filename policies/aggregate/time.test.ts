@@ -223,6 +223,33 @@ describe('an aggregate that is decided', () => {
     expect(await response.json()).toMatchObject({ detail: 'The part "a" failed: its upstream answered 500' })
   })
 
+  test.each([
+    { name: 'without policies', upstreamPolicies: [] },
+    {
+      name: 'with several around each',
+      upstreamPolicies: [{ retry: { attempts: 2 } }, { 'circuit-breaker': {} }, { timeout: { after: '9s' } }],
+    },
+  ])('has ended the calls it gave up when its log line is written, $name', async ({ upstreamPolicies }) => {
+    const lines: string[] = []
+    const write = (_: string, facts?: object) => void lines.push(JSON.stringify(facts))
+    const page = await openPage({
+      parts: { a: { required: true }, b: {}, c: {} },
+      upstreamPolicies,
+      services: { log: { info: write, warn: write, error: write } },
+    })
+    const answer = page.fetch()
+    await page.clock.advance(30)
+    await page.answer('a', new Response(null, { status: 404 }))
+    expect((await answer).status).toBe(502)
+    expect(lines.map((line) => JSON.parse(line).calls)).toEqual([
+      [
+        expect.objectContaining({ part: 'a', status: 404, durationMs: 30 }),
+        expect.objectContaining({ part: 'b', failure: 'aborted', durationMs: 30 }),
+        expect.objectContaining({ part: 'c', failure: 'aborted', durationMs: 30 }),
+      ],
+    ])
+  })
+
   test('leaves no appointment behind', async () => {
     const open = new Set<object>()
     const page = await openPage({
