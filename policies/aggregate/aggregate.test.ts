@@ -104,6 +104,20 @@ describe('aggregate', () => {
     expect(await response.text()).toBe(`{"a":${exact},"b":null}`)
   })
 
+  test('sends each client’s language, and none for one without, however many there are', async () => {
+    const page = await openPage({ parts: { a: {}, b: { path: '/{params.id}' } }, answers: { a: {}, b: {} } })
+    const long = `de, ${'x-long, '.repeat(40)}en`
+    const some = ['de', undefined, 'fr', 'de', long, undefined, long.replace('de', 'fr')]
+    const many = Array.from({ length: 200 }, (_, i) => `x-${i}`)
+    for (const language of [...some, ...many, ...some]) {
+      await page.fetch('/page/1', language === undefined ? {} : { headers: { 'accept-language': language } })
+      for (const part of ['a', 'b']) {
+        expect(page.requestTo(part).headers.get('accept-language')).toBe(language ?? null)
+        expect(page.requestTo(part).headers.get('accept-encoding')).toBe('identity')
+      }
+    }
+  })
+
   test('sends upstreams nothing of the client but its language, and what the gateway adds', async () => {
     const page = await openPage({ parts: { a: {} }, answers: { a: {} } })
     await page.fetch('/page/1?debug=1', {

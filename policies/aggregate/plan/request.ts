@@ -2,16 +2,17 @@ import { GatewayError } from '../../../gateway/core/errors.ts'
 import { compileJson } from '../../../gateway/core/json-template.ts'
 import { referencesOfRequest, withQuery } from '../../../gateway/core/request-template.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
+import type { FieldList } from '../../../gateway/core/services.ts'
 import { PartFailure } from '../failure.ts'
 import type { PartOptions } from '../options.ts'
-import { acceptedTypes } from './format.ts'
+import { compileRequestFields } from './request-fields.ts'
 
 /** A call as it will be made. */
 export interface PartRequest {
   readonly method: string
   /** Path and query, encoded. */
   readonly path: string
-  readonly fields: readonly (readonly [name: string, value: string])[]
+  readonly fields: FieldList
   /** JSON text. */
   readonly body: string | undefined
 }
@@ -34,35 +35,28 @@ class Excess extends GatewayError {
 export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest {
   const { method, path } = part
   const query = Object.entries(part.query).map(([name, value]) => [encodeURIComponent(name), value] as const)
-  const headers = Object.entries(part.headers)
-  const hasOwn = (name: string) => headers.some(([own]) => own === name)
-  const fixed: PartRequest['fields'] = [
-    ...(hasOwn('accept') ? [] : [['accept', acceptedTypes(part.as, part['content-type'])] as const]),
-    ['accept-encoding', 'identity'],
-    ...(part.body === undefined || hasOwn('content-type') ? [] : [['content-type', 'application/json'] as const]),
-  ]
-  const passesLanguage = !hasOwn('accept-language')
+  const fields = compileRequestFields(part)
   const body = part.body === undefined ? undefined : compileJson(part.body)
   const references = referencesOfRequest(part)
   const readsParts = references.some(({ root }) => REPLIES.has(root))
   const readsNothing = references.length === 0
-  /** What a part that reads nothing asks on behalf of clients without a language, put together once. */
+  /** What a part that reads nothing asks, but for the language of the client: put together once. */
   let usual: PartRequest | undefined
 
   return (scope) => {
-    const language = passesLanguage ? scope.header('accept-language') : undefined
-    if (!readsNothing) return word(scope, language)
-    usual ??= word(scope, undefined)
-    return language === undefined ? usual : { ...usual, fields: fields(scope, language) }
+    if (!readsNothing) return word(scope)
+    usual ??= word(scope)
+    const own = fields(scope)
+    return own === usual.fields ? usual : { method, path: usual.path, fields: own, body: usual.body }
   }
 
-  function word(scope: Scope, language: string | undefined): PartRequest {
+  function word(scope: Scope): PartRequest {
     try {
       const rendered = withQuery(path.path(scope), query, scope)
       if (rendered.length > MAX_PATH_LENGTH) {
         throw new Excess('path', MAX_PATH_LENGTH)
       }
-      return { method, path: rendered, fields: fields(scope, language), body: body && bodyText(body(scope)) }
+      return { method, path: rendered, fields: fields(scope), body: body && bodyText(body(scope)) }
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error
       const { detail } = error
@@ -71,18 +65,6 @@ export function compileRequest(part: PartOptions): (scope: Scope) => PartRequest
       if (!readsParts) throw new Failure('input', { code: 'invalid-request', detail, cause: detail })
       throw new Failure('input', { cause: detail })
     }
-  }
-
-  /** Nothing of the client's request goes on but the language and what is written here; who the caller is, the gateway says. */
-  function fields(scope: Scope, language: string | undefined): PartRequest['fields'] {
-    if (language === undefined && headers.length === 0) return fixed
-    const all = [...fixed]
-    if (language !== undefined) all.push(['accept-language', language])
-    for (const [name, value] of headers) {
-      const text = value.header(scope)
-      if (text !== '') all.push([name, text])
-    }
-    return all
   }
 }
 
