@@ -56,17 +56,16 @@ export function readHead(text: string, method: string): ReplyHead {
       if (length !== undefined) throw new MalformedReply('two lengths')
       length = readLength(text, colon + 1, lineEnd)
     } else if (isNamed(text, at, 'transfer-encoding')) coding = join(coding, bare(text, colon + 1, lineEnd))
-    else if (isNamed(text, at, 'connection')) connection = join(connection, bare(text, colon + 1, lineEnd))
+    else if (isNamed(text, at, 'connection')) connection = join(connection, connectionAt(text, colon + 1, lineEnd))
     else if (isNamed(text, at, 'keep-alive')) keepAlive = bare(text, colon + 1, lineEnd)
     at = lineEnd + CRLF.length
   }
   const framing = frame({ length, coding, isHttp10, isBodiless: method === 'HEAD' || hasNoBody(status) })
-  const options = connection?.toLowerCase()
-  const named = namedInReply(options)
+  const named = namedInReply(connection)
   // A body that must not be there comes all the same, it seems: it would be read as the next reply.
   const isClean = status !== 204 || (coding === undefined && (length ?? 0) === 0)
   const isKept =
-    isClean && framing !== 'until-close' && (isHttp10 ? names(options, 'keep-alive') : !names(options, 'close'))
+    isClean && framing !== 'until-close' && (isHttp10 ? names(connection, 'keep-alive') : !names(connection, 'close'))
   return {
     status,
     reason: text.startsWith(' OK\r', 12) ? 'OK' : text.slice(13, firstEnd),
@@ -87,6 +86,13 @@ function readLength(text: string, from: number, to: number): number {
     if (digit >= 0) length = length * 10 + digit
   }
   return length
+}
+
+const KEEP_ALIVE = ' keep-alive\r\n'
+
+/** Options of the connection in lower case; of what nearly every reply says no copy is made. */
+function connectionAt(text: string, from: number, to: number): string {
+  return text.startsWith(KEEP_ALIVE, from) ? 'keep-alive' : bare(text, from, to).toLowerCase()
 }
 
 function digitAt(text: string, at: number): number {
