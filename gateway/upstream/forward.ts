@@ -26,7 +26,7 @@ export function createForwarder(
   const [first] = balancers.values()
   if (!first) throw new TypeError(`Upstream ${plan.name} has no version`)
 
-  return async function forward(call, ended) {
+  return async (call, ended) => {
     const choose: Balancer = balancers.get(call.version) ?? first
     const target = choose(call)
     call.record.attempts++
