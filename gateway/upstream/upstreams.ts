@@ -40,7 +40,7 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   const version = plan.versions.length === 1 ? only?.name : undefined
   const forward = createForwarder(plan, transport, services)
   // Policies work with a `Response`.
-  const layered = pipeline(layers, async (call) => toResponse(await forward(call)))
+  const layered = pipeline<Call>(layers, (call) => forward(call).then(toResponse))
   const { clock, metrics } = services
   const labels = { upstream: plan.name }
   let waiting = 0
