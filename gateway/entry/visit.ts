@@ -104,6 +104,17 @@ export class Visit implements Arrival {
       return
     }
     this.#isAnswered = true
+    if (this.#controller?.signal.aborted) this.#goLater(response)
+    else this.#go(response)
+  }
+
+  /** The calls that were just given up end first, so that the log has what became of them. */
+  async #goLater(response: Response): Promise<void> {
+    for (let turn = 0; turn < TURNS_TO_END; turn++) await undefined
+    this.#go(response)
+  }
+
+  #go(response: Response): void {
     try {
       this.#resolve(this.#leave(this, response))
     } catch (error) {
@@ -111,6 +122,9 @@ export class Visit implements Arrival {
     }
   }
 }
+
+/** More turns of the microtask queue than a call takes to end once it is given up, with some policies around it. */
+const TURNS_TO_END = 8
 
 const ONCE = { once: true }
 const NO_CALLS: readonly CallRecord[] = []
