@@ -1,4 +1,5 @@
 import type { Plan } from './config/plan.ts'
+import { editResponse } from './core/edit-response.ts'
 import { GatewayError, toProblem } from './core/errors.ts'
 import type { Exchange, Tunnel } from './core/exchange.ts'
 import { type AskUpstream, UnknownUpstream } from './core/own-request.ts'
@@ -186,21 +187,12 @@ function acceptTunnel(visit: Visit, { upgrade }: Connection): Exchange['upgrade'
   }
 }
 
-/** Marks a response as the gateway's; fetched ones are immutable on some runtimes. */
+/** Marks a response as the gateway's. */
 function stamp(response: Response, id: string, timing: string | undefined): Response {
-  try {
-    mark(response.headers, id, timing)
-    return response
-  } catch {
-    const copy = new Response(response.body, response)
-    mark(copy.headers, id, timing)
-    return copy
-  }
-}
-
-function mark(headers: Headers, id: string, timing: string | undefined): void {
-  headers.set('x-request-id', id)
-  const via = headers.get('via')
-  headers.set('via', via === null ? VIA : `${via}, ${VIA}`)
-  if (timing !== undefined) headers.append('server-timing', timing)
+  return editResponse(response, (headers) => {
+    headers.set('x-request-id', id)
+    const via = headers.get('via')
+    headers.set('via', via === null ? VIA : `${via}, ${VIA}`)
+    if (timing !== undefined) headers.append('server-timing', timing)
+  })
 }

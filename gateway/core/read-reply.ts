@@ -1,12 +1,11 @@
 type Bytes = Uint8Array<ArrayBuffer>
 
 /** Header fields to be read; `Headers` are such. */
-export interface Fields {
+export interface Fields extends Iterable<[name: string, value: string]> {
   /** The values of a field, joined by a comma and a space; null when it is not there. */
   get(name: string): string | null
   has(name: string): boolean
   getSetCookie(): string[]
-  [Symbol.iterator](): Iterator<[name: string, value: string]>
 }
 
 /** Fields as they came, which become `Headers` where those are needed. */

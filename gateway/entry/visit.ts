@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { ClientGone, type FailureCode, GatewayError } from '../core/errors.ts'
 import type { Client, Exchange } from '../core/exchange.ts'
+import { givenUpCallsEnded } from '../core/given-up-calls.ts'
 import type { CallRecord } from '../core/record.ts'
 import { answerAbort } from './answer-failure.ts'
 
@@ -108,9 +109,8 @@ export class Visit implements Arrival {
     else this.#go(response)
   }
 
-  /** The calls that were just given up end first, so that the log has what became of them. */
   async #goLater(response: Response): Promise<void> {
-    for (let turn = 0; turn < TURNS_TO_END; turn++) await undefined
+    await givenUpCallsEnded()
     this.#go(response)
   }
 
@@ -122,9 +122,6 @@ export class Visit implements Arrival {
     }
   }
 }
-
-/** More turns of the microtask queue than a call takes to end once it is given up, with some policies around it. */
-const TURNS_TO_END = 8
 
 const ONCE = { once: true }
 const NO_CALLS: readonly CallRecord[] = []

@@ -24,7 +24,7 @@ export class UpstreamCall implements Call {
   startedAtMs = 0
   /** What ends it, where that is no signal. */
   stop: StopSource | undefined
-  given: AbortSignal | undefined
+  ownSignal: AbortSignal | undefined
   /** What the call says itself, in the words of whoever makes it. */
   readonly own: FieldList
   seen: Headers | undefined
@@ -37,7 +37,7 @@ export class UpstreamCall implements Call {
     this.path = request.path
     this.body = request.body ?? null
     this.stop = request.stop
-    this.given = request.signal
+    this.ownSignal = request.signal
     this.version = version
     this.websocket = request.websocket ?? false
     this.record = createCallRecord(upstream, request.part)
@@ -52,12 +52,12 @@ export class UpstreamCall implements Call {
   }
 
   get signal(): AbortSignal {
-    return this.given ?? this.stop?.signal ?? this.exchange.signal
+    return this.ownSignal ?? this.stop?.signal ?? this.exchange.signal
   }
 
   /** A policy ends it by another one. */
   set signal(signal: AbortSignal) {
-    this.given = signal
+    this.ownSignal = signal
     this.stop = undefined
   }
 

@@ -76,7 +76,7 @@ export function templateValue(outcome: Outcome): object | undefined {
       body,
       status,
       get headers() {
-        return Object.fromEntries({ [Symbol.iterator]: () => headers[Symbol.iterator]() })
+        return Object.fromEntries(headers)
       },
     }
   }

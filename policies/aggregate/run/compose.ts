@@ -1,6 +1,7 @@
 import type { Clock } from '../../../gateway/core/clock.ts'
 import { GatewayError } from '../../../gateway/core/errors.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
+import { givenUpCallsEnded } from '../../../gateway/core/given-up-calls.ts'
 import type { Saga, SagaHook } from '../../../gateway/core/journal.ts'
 import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
 import { inputFailure, PartFailure } from '../failure.ts'
@@ -31,9 +32,6 @@ export interface ComposeOptions {
 export function compose(plan: Plan, exchange: Exchange, options: ComposeOptions): Promise<Composition> {
   return new Run(plan, exchange, options).start()
 }
-
-/** Turns of the microtask queue that a call takes to end once it is given up, with some policies around it. */
-const TURNS_TO_END = 4
 
 /** One composition under way: a state machine that outcomes drive. */
 class Run implements Round {
@@ -138,9 +136,8 @@ class Run implements Round {
     else this.#conclude()
   }
 
-  /** Calls that were given up a moment ago end first, so that the log has them. */
   async #concludeLater(): Promise<void> {
-    for (let turn = 0; turn < TURNS_TO_END; turn++) await undefined
+    await givenUpCallsEnded()
     this.#conclude()
   }
 
