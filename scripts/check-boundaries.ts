@@ -83,6 +83,7 @@ const AREAS: readonly Area[] = [
       'gateway/config/fields.ts',
       'policies/aggregate/',
       'zod',
+      'jose',
       'lru-cache',
       'fast-xml-parser',
       'jsonata',

@@ -1,4 +1,4 @@
-import { toBase64Url } from '../../../gateway/core/base64.ts'
+import { base64url } from 'jose'
 import type { Sha256 } from '../../../gateway/core/services.ts'
 
 /** Octets of the digest that are kept: two answers alike in them are alike. */
@@ -11,7 +11,7 @@ export function entityTag(bytes: Uint8Array<ArrayBuffer>, sha256: Sha256): strin
 }
 
 function toTag(digest: Uint8Array): string {
-  return `"${toBase64Url(digest.subarray(0, KEPT_BYTES))}"`
+  return `"${base64url.encode(digest.subarray(0, KEPT_BYTES))}"`
 }
 
 /** True when `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2), or any with `*`. */
