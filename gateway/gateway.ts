@@ -5,6 +5,7 @@ import type { Exchange, Tunnel } from './core/exchange.ts'
 import { type AskUpstream, UnknownUpstream } from './core/own-request.ts'
 import { isPreflight } from './core/preflight.ts'
 import type { Services, UpstreamServices } from './core/services.ts'
+import { Stop } from './core/stop.ts'
 import { createAccessLog, serverTiming } from './entry/access-log.ts'
 import { answerAbort, answerFailure } from './entry/answer-failure.ts'
 import { createClientReader, type Peer } from './entry/client.ts'
@@ -77,7 +78,7 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
     visit.path = path
     const { route, params } = findRoute(request, path)
     checkDeclaredBody(fields, route.bodyLimit)
-    const controller = new AbortController()
+    const stop = new Stop()
     const exchange = createExchange({
       request,
       id,
@@ -89,12 +90,12 @@ export function createGateway(plan: Plan, { services: given, transport }: Gatewa
       trace: readTrace(fields, random),
       bodyLimit: route.bodyLimit,
       now: clock.now,
-      signal: controller.signal,
+      stop,
       deadline: startedAt + route.timeoutMs,
       upgrade: acceptTunnel(visit, connection),
       waitUntil: connection.waitUntil ?? waitUntil,
     })
-    visit.begin(exchange, controller)
+    visit.begin(exchange, stop)
     visit.endAfter(route.timeoutMs, clock)
     visit.heed(connection.gone)
     void serve(visit, exchange, route)

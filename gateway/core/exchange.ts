@@ -2,6 +2,7 @@ import type { CallBody, IncomingBody } from './body.ts'
 import type { Key } from './keys.ts'
 import type { CallRecord, ExchangeRecord } from './record.ts'
 import type { Scope } from './scope.ts'
+import type { StopSource } from './stop.ts'
 
 /** The client, as far as it can be known under the trust rule of the configuration. */
 export interface Client {
@@ -51,6 +52,8 @@ export interface Exchange {
   readonly body: IncomingBody
   /** Aborts when the client leaves (`ClientGone`) or the deadline passes (`GatewayError` `upstream-timeout`). */
   readonly signal: AbortSignal
+  /** The same, to listen to for less than a signal costs. */
+  readonly stop: StopSource
   /** Milliseconds since the epoch at which the total deadline of the exchange passes; Infinity when there is none. */
   readonly deadline: number
   /** Values templates read. */
@@ -98,6 +101,8 @@ export interface Call {
   readonly headers: Headers
   readonly body: CallBody
   readonly signal: AbortSignal
+  /** The same, to listen to for less than a signal costs. */
+  readonly stop: StopSource
   /** The version chosen by `gray-release`; undefined before the choice, or when the upstream has none. */
   readonly version: string | undefined
   /** True for a WebSocket handshake. */

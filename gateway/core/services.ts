@@ -5,8 +5,8 @@ import type { EventBus } from './events.ts'
 import type { Exchange } from './exchange.ts'
 import type { Journal } from './journal.ts'
 import type { Limiters } from './limiter.ts'
-import type { Reply } from './read-reply.ts'
-import type { StopSource } from './stop-source.ts'
+import type { Receiver } from './receiver.ts'
+import type { StopSource } from './stop.ts'
 import type { Store } from './store.ts'
 import type { Logger, Metrics } from './telemetry.ts'
 
@@ -67,8 +67,8 @@ export type FieldList = readonly (readonly [name: string, value: string])[]
 
 export type UpstreamHandler = (exchange: Exchange, request: UpstreamRequest) => Promise<Response>
 
-/** For who reads replies and passes none on: most come without a `Response` having been made. */
-export type UpstreamReader = (exchange: Exchange, request: UpstreamRequest) => Promise<Reply>
+/** For who reads replies and passes none on: most come without a `Response` or a promise having been made. */
+export type UpstreamReader = (exchange: Exchange, request: UpstreamRequest, receiver: Receiver) => void
 
 export interface Upstreams {
   /** The upstream's pipeline, its policies included. Only at load; names were checked by then. */

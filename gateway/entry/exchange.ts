@@ -3,9 +3,11 @@ import type { Client, Exchange, HeaderEdits, Trace, Tunnel } from '../core/excha
 import { type Key, principal } from '../core/keys.ts'
 import type { ExchangeRecord } from '../core/record.ts'
 import { readCookie, type Scope } from '../core/scope.ts'
+import { type StopSource, stopBy } from '../core/stop.ts'
 
 /** What is known of a request once a route has been found; the rest of the exchange is made from it. */
-export interface ExchangeParts extends Omit<Exchange, 'body' | 'outgoing' | 'record' | 'scope' | 'get' | 'set'> {
+export interface ExchangeParts
+  extends Omit<Exchange, 'body' | 'outgoing' | 'record' | 'scope' | 'signal' | 'get' | 'set'> {
   readonly bodyLimit: number
   readonly now: () => number
 }
@@ -25,7 +27,7 @@ class ArrivedExchange implements Exchange {
   readonly params: Readonly<Record<string, string>>
   readonly client: Client
   readonly trace: Trace
-  readonly signal: AbortSignal
+  stop: StopSource
   readonly deadline: number
   readonly upgrade: ((tunnel: Tunnel) => void) | undefined
   readonly record: ExchangeRecord = { calls: [], policies: {} }
@@ -44,12 +46,21 @@ class ArrivedExchange implements Exchange {
     this.params = parts.params
     this.client = parts.client
     this.trace = parts.trace
-    this.signal = parts.signal
+    this.stop = parts.stop
     this.deadline = parts.deadline
     this.upgrade = parts.upgrade
     this.waitUntil = parts.waitUntil
     this.body = createIncomingBody(parts.request, parts.bodyLimit, parts.now)
     this.scope = new ExchangeScope(this)
+  }
+
+  get signal(): AbortSignal {
+    return this.stop.signal
+  }
+
+  /** A policy ends it by another one. */
+  set signal(signal: AbortSignal) {
+    this.stop = stopBy(signal)
   }
 
   get<T>(key: Key<T>): T | undefined {

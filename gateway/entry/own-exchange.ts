@@ -2,6 +2,7 @@ import { fromBase64 } from '../core/base64.ts'
 import type { Exchange } from '../core/exchange.ts'
 import type { OwnRequest } from '../core/own-request.ts'
 import type { UpstreamRequest } from '../core/services.ts'
+import { stopBy } from '../core/stop.ts'
 import { createExchange } from './exchange.ts'
 import { readTrace } from './trace.ts'
 
@@ -36,7 +37,7 @@ export function createOwnExchange(
       host: arrived.get('host') ?? '',
     },
     trace: readTrace({ traceparent, tracestate: undefined }, random),
-    signal,
+    stop: stopBy(signal),
     deadline: deadlineMs,
     upgrade: undefined,
     waitUntil,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import { GatewayError } from '../core/errors.ts'
+import { Stop } from '../core/stop.ts'
 import { createExchange } from './exchange.ts'
 import { type Leave, Visit } from './visit.ts'
 
@@ -13,7 +14,7 @@ function visiting(leave: Leave = (_, response) => response) {
     left.push(response)
     return leave(self, response)
   })
-  const controller = new AbortController()
+  const stop = new Stop()
   const exchange = createExchange({
     request,
     id: 'a',
@@ -23,14 +24,14 @@ function visiting(leave: Leave = (_, response) => response) {
     params: {},
     client,
     trace: { traceparent: '', tracestate: undefined },
-    signal: controller.signal,
+    stop,
     deadline: Number.POSITIVE_INFINITY,
     upgrade: undefined,
     waitUntil: () => {},
     bodyLimit: 0,
     now: () => 0,
   })
-  visit.begin(exchange, controller)
+  visit.begin(exchange, stop)
   return { visit, exchange, left }
 }
 

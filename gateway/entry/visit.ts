@@ -3,6 +3,7 @@ import { ClientGone, type FailureCode, GatewayError } from '../core/errors.ts'
 import type { Client, Exchange } from '../core/exchange.ts'
 import { givenUpCallsEnded } from '../core/given-up-calls.ts'
 import type { CallRecord } from '../core/record.ts'
+import type { Stop } from '../core/stop.ts'
 import { answerAbort } from './answer-failure.ts'
 
 /** What is known of a request when it arrives. */
@@ -36,7 +37,7 @@ export class Visit implements Arrival {
   /** Resolves with the response as the client gets it. */
   readonly answer: Promise<Response>
   #cancelDeadline: (() => void) | undefined
-  #controller: AbortController | undefined
+  #stop: Stop | undefined
   readonly #leave: Leave
   readonly #resolve: (response: Response) => void
   readonly #reject: (error: unknown) => void
@@ -61,9 +62,9 @@ export class Visit implements Arrival {
   }
 
   /** The door has let the request in. */
-  begin(exchange: Exchange, controller: AbortController): void {
+  begin(exchange: Exchange, stop: Stop): void {
     this.exchange = exchange
-    this.#controller = controller
+    this.#stop = stop
   }
 
   /** Ends the exchange at its deadline. */
@@ -92,7 +93,7 @@ export class Visit implements Arrival {
 
   /** Ends the exchange, whether or not its policies and upstreams heed the signal. */
   abort(reason: Error): void {
-    this.#controller?.abort(reason)
+    this.#stop?.abort(reason)
     if (this.exchange && !this.#isAnswered) this.settle(answerAbort(reason, this.exchange))
   }
 
@@ -105,7 +106,7 @@ export class Visit implements Arrival {
       return
     }
     this.#isAnswered = true
-    if (this.#controller?.signal.aborted) this.#goLater(response)
+    if (this.#stop?.reason !== undefined) this.#goLater(response)
     else this.#go(response)
   }
 

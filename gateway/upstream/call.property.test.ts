@@ -3,6 +3,7 @@ import { seededRandom } from '../../tests/support/seeded-random.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type Next, pipeline } from '../core/pipeline.ts'
 import type { FieldList } from '../core/services.ts'
+import { Stop } from '../core/stop.ts'
 import { createExchange } from '../entry/exchange.ts'
 import { UpstreamCall } from './call.ts'
 import { addGatewayFields } from './fields.ts'
@@ -56,7 +57,7 @@ function createOne(): Exchange {
       host: pick(['', 'a.test:80']),
     },
     trace: { traceparent: `00-${some(1e6)}-01`, tracestate: random() < 0.5 ? 'a=b' : undefined },
-    signal: new AbortController().signal,
+    stop: new Stop(),
     deadline: Number.POSITIVE_INFINITY,
     upgrade: undefined,
     waitUntil: () => {},

@@ -2,7 +2,7 @@ import type { CallBody } from '../core/body.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type CallRecord, createCallRecord } from '../core/record.ts'
 import type { FieldList, UpstreamRequest } from '../core/services.ts'
-import type { StopSource } from '../core/stop-source.ts'
+import { type StopSource, stopBy } from '../core/stop.ts'
 import { addGatewayFields } from './fields.ts'
 import { fieldsOfOwnCall, linesOfOwnCall } from './own-call-fields.ts'
 
@@ -22,9 +22,7 @@ export class UpstreamCall implements Call {
   readonly record: CallRecord
   /** When it began, in milliseconds since the epoch. */
   startedAtMs = 0
-  /** What ends it, where that is no signal. */
-  stop: StopSource | undefined
-  ownSignal: AbortSignal | undefined
+  stop: StopSource
   /** What the call says itself, in the words of whoever makes it. */
   readonly own: FieldList
   seen: Headers | undefined
@@ -36,8 +34,7 @@ export class UpstreamCall implements Call {
     this.method = request.method
     this.path = request.path
     this.body = request.body ?? null
-    this.stop = request.stop
-    this.ownSignal = request.signal
+    this.stop = request.stop ?? (request.signal ? stopBy(request.signal) : exchange.stop)
     this.version = version
     this.websocket = request.websocket ?? false
     this.record = createCallRecord(upstream, request.part)
@@ -52,13 +49,12 @@ export class UpstreamCall implements Call {
   }
 
   get signal(): AbortSignal {
-    return this.ownSignal ?? this.stop?.signal ?? this.exchange.signal
+    return this.stop.signal
   }
 
   /** A policy ends it by another one. */
   set signal(signal: AbortSignal) {
-    this.ownSignal = signal
-    this.stop = undefined
+    this.stop = stopBy(signal)
   }
 
   get headers(): Headers {

@@ -1,18 +1,20 @@
 import type { UpstreamPlan } from '../config/plan.ts'
 import type { CallBody } from '../core/body.ts'
+import type { Clock } from '../core/clock.ts'
 import { ClientGone, GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Reply } from '../core/read-reply.ts'
+import type { Receiver } from '../core/receiver.ts'
 import type { UpstreamServices } from '../core/services.ts'
-import type { StopSource } from '../core/stop-source.ts'
+import type { StopSource } from '../core/stop.ts'
 import { type Balancer, createBalancer, occupy, type Target, vacate } from './balance.ts'
 import { UpstreamCall } from './call.ts'
 import { cleanReply } from './reply.ts'
 import type { OutgoingRequest, Transport } from './transport.ts'
 import { openTunnel } from './websocket.ts'
 
-/** Makes one attempt, and tells `ended` when it is over. */
-export type Forward = <One extends Call>(call: One, ended?: (call: One) => void) => Promise<Reply>
+/** Makes one attempt and tells the caller what came of it; `ended` before that, that it is over. */
+export type Forward = <One extends Call>(call: One, caller: Receiver, ended?: (call: One) => void) => void
 
 /** The innermost handler of an upstream: chooses a target and makes one attempt. Failures are `GatewayError`s. */
 export function createForwarder(
@@ -25,55 +27,80 @@ export function createForwarder(
   )
   const [first] = balancers.values()
   if (!first) throw new TypeError(`Upstream ${plan.name} has no version`)
+  const way: Way = { transport, clock, keepsHost: plan.preserveHost }
 
-  return async (call, ended) => {
+  return (call, caller, ended) => {
     const choose: Balancer = balancers.get(call.version) ?? first
-    const target = choose(call)
-    call.record.attempts++
-    delete call.record.failure
-    delete call.record.cause
-    call.record.target = target.origin
-    const startedAt = occupy(target, clock)
-    try {
-      throwIfStopped(call)
-      if (plan.preserveHost) call.headers.set('host', call.exchange.request.headers.get('host') ?? '')
-      if (call.websocket) return await openTunnel(call, target.base, transport)
-      return cleanReply(await transport.send(new Attempt(call, target)), call)
-    } catch (error) {
-      throw blame(error, call, transport)
-    } finally {
-      vacate(target, startedAt, clock)
-      ended?.(call)
-    }
+    new Attempt(call, choose(call), { way, caller, ended }).make()
   }
 }
 
-/** A call on its way to one target. Its fields are put together by whoever needs them, in the form it needs. */
-class Attempt implements OutgoingRequest {
-  readonly origin: string
-  readonly target: string
-  readonly method: string
-  readonly body: CallBody
-  readonly #call: Call
+/** What the attempts of an upstream share. */
+interface Way {
+  readonly transport: Transport
+  readonly clock: Clock
+  /** Whether upstreams see the `Host` that the client has sent. */
+  readonly keepsHost: boolean
+}
 
-  constructor(call: Call, { origin, basePath }: Target) {
-    this.origin = origin
-    this.target = basePath + call.path
-    this.method = call.method
-    this.body = call.body
+interface AttemptParts<One extends Call> {
+  readonly way: Way
+  readonly caller: Receiver
+  readonly ended: ((call: One) => void) | undefined
+}
+
+/**
+ * A call on its way to one target, from which it hears what came of it. Its fields are put together by whoever needs
+ * them, in the form it needs.
+ */
+class Attempt<One extends Call> implements OutgoingRequest, Receiver {
+  readonly #call: One
+  readonly #target: Target
+  readonly #way: Way
+  readonly #caller: Receiver
+  readonly #ended: ((call: One) => void) | undefined
+  readonly #startedAt: number
+
+  constructor(call: One, target: Target, { way, caller, ended }: AttemptParts<One>) {
     this.#call = call
+    this.#target = target
+    this.#way = way
+    this.#caller = caller
+    this.#ended = ended
+    const { record } = call
+    record.attempts++
+    delete record.failure
+    delete record.cause
+    record.target = target.origin
+    this.#startedAt = occupy(target, way.clock)
+  }
+
+  get origin(): string {
+    return this.#target.origin
+  }
+
+  get target(): string {
+    return this.#target.basePath + this.#call.path
+  }
+
+  get url(): string {
+    return this.origin + this.target
+  }
+
+  get method(): string {
+    return this.#call.method
+  }
+
+  get body(): CallBody {
+    return this.#call.body
   }
 
   get signal(): AbortSignal {
     return this.#call.signal
   }
 
-  get stop(): StopSource | undefined {
-    return stopOf(this.#call)
-  }
-
-  get url(): string {
-    return this.origin + this.target
+  get stop(): StopSource {
+    return this.#call.stop
   }
 
   get headers(): Headers {
@@ -83,16 +110,55 @@ class Attempt implements OutgoingRequest {
   get fieldLines(): string | undefined {
     return this.#call instanceof UpstreamCall ? this.#call.fieldLines : undefined
   }
+
+  make(): void {
+    const call = this.#call
+    const { transport, keepsHost } = this.#way
+    try {
+      throwIfStopped(call)
+      if (keepsHost) call.headers.set('host', call.exchange.request.headers.get('host') ?? '')
+      if (call.websocket) this.#tunnel()
+      else transport.send(this, this)
+    } catch (error) {
+      this.failed(error)
+    }
+  }
+
+  #tunnel(): void {
+    const opening = openTunnel(this.#call, this.#target.base, this.#way.transport)
+    opening.then(this.#end.bind(this), this.failed.bind(this))
+  }
+
+  replied(reply: Reply): void {
+    let clean: Reply
+    try {
+      clean = cleanReply(reply, this.#call)
+    } catch (error) {
+      this.failed(error)
+      return
+    }
+    this.#end(clean)
+  }
+
+  failed(error: unknown): void {
+    const blamed = blame(error, this.#call, this.#way.transport)
+    this.#leave()
+    this.#caller.failed(blamed)
+  }
+
+  #end(reply: Reply): void {
+    this.#leave()
+    this.#caller.replied(reply)
+  }
+
+  #leave(): void {
+    vacate(this.#target, this.#startedAt, this.#way.clock)
+    this.#ended?.(this.#call)
+  }
 }
 
-function stopOf(call: Call): StopSource | undefined {
-  return call instanceof UpstreamCall ? call.stop : undefined
-}
-
-function throwIfStopped(call: Call): void {
-  const stop = stopOf(call)
-  if (!stop) call.signal.throwIfAborted()
-  else if (stop.reason !== undefined) throw stop.reason
+function throwIfStopped({ stop: { reason } }: Call): void {
+  if (reason !== undefined) throw reason
 }
 
 const CODES = {
@@ -103,9 +169,9 @@ const CODES = {
 
 /** Whose fault it is: the client's (it left, it sent too much), the deadline's, or the upstream's. */
 function blame(error: unknown, call: Call, transport: Transport): unknown {
-  if (call.exchange.body.failure) return call.exchange.body.failure
-  const stop = stopOf(call)
-  if (stop ? stop.reason !== undefined : call.signal.aborted) return noted(stop?.reason ?? call.signal.reason, call)
+  if (call.exchange.body.failure) return noted(call.exchange.body.failure, call)
+  const { reason } = call.stop
+  if (reason !== undefined) return noted(reason, call)
   if (error instanceof GatewayError) return noted(error, call)
   const { kind, cause, isUnsent } = transport.explain(error, call.method)
   call.record.cause = cause

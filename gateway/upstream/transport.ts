@@ -1,7 +1,7 @@
 import type { CallBody } from '../core/body.ts'
 import type { OpenSocket } from '../core/exchange.ts'
-import type { Reply } from '../core/read-reply.ts'
-import type { StopSource } from '../core/stop-source.ts'
+import type { Receiver } from '../core/receiver.ts'
+import type { StopSource } from '../core/stop.ts'
 
 /** One HTTP request as it goes onto the wire. */
 export interface OutgoingRequest {
@@ -16,16 +16,16 @@ export interface OutgoingRequest {
   readonly fieldLines?: string | undefined
   readonly body: CallBody
   readonly signal: AbortSignal
-  /** The same where it can be listened to for less. */
-  readonly stop?: StopSource | undefined
+  /** The same, to listen to for less. */
+  readonly stop: StopSource
 }
 
 /**
- * The network, as a runtime brings it. `send` follows no redirect, decodes no body and retries nothing; it rejects when
- * there is no connection or no readable reply, with the signal's reason when that aborted.
+ * The network, as a runtime brings it. `send` follows no redirect, decodes no body and retries nothing; the receiver is
+ * told of a failure when there is no connection or no readable reply, with the reason of `stop` when that was given up.
  */
 export interface Transport {
-  send(request: OutgoingRequest): Promise<Reply>
+  send(request: OutgoingRequest, receiver: Receiver): void
   /** Opens a WebSocket and resolves once it is open; undefined where the runtime passes none on. */
   readonly openWebSocket?: (
     url: string,
@@ -33,7 +33,7 @@ export interface Transport {
     protocols: readonly string[],
     signal: AbortSignal,
   ) => Promise<OpenSocket>
-  /** What a rejection of `send` with this method means, in the operator's words. */
+  /** What a failure of `send` with this method means, in the operator's words. */
   explain(
     error: unknown,
     method: string,

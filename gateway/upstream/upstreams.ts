@@ -2,7 +2,7 @@ import type { Plan, UpstreamPlan } from '../config/plan.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type Middleware, pipeline } from '../core/pipeline.ts'
-import { toResponse } from '../core/read-reply.ts'
+import { pass, responseTo } from '../core/receiver.ts'
 import type { CallRecord } from '../core/record.ts'
 import type { UpstreamHandler, UpstreamReader, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
 import type { Labels, Metrics } from '../core/telemetry.ts'
@@ -40,7 +40,7 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   const version = plan.versions.length === 1 ? only?.name : undefined
   const forward = createForwarder(plan, transport, services)
   // Policies work with a `Response`.
-  const layered = pipeline<Call>(layers, (call) => forward(call).then(toResponse))
+  const layered = pipeline<Call>(layers, (call) => responseTo((receiver) => forward(call, receiver)))
   const { clock, metrics } = services
   const labels = { upstream: plan.name }
   let waiting = 0
@@ -60,12 +60,15 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
     count(call.record, labels, metrics)
   }
 
-  const handle: UpstreamHandler = async (exchange, request) => {
-    // A stuck upstream must not use up what the others need.
-    const isOverloaded = waiting >= plan.concurrency
+  // A stuck upstream must not use up what the others need.
+  const isOverloaded = () => waiting >= plan.concurrency
+  const overloaded = () => new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
+
+  const guarded: UpstreamHandler = async (exchange, request) => {
+    const isTooMuch = isOverloaded()
     const call = begin(exchange, request)
     try {
-      if (isOverloaded) throw new GatewayError('overloaded', { headers: { 'retry-after': '1' } })
+      if (isTooMuch) throw overloaded()
       return await layered(call)
     } catch (error) {
       if (error instanceof GatewayError) call.record.failure = error.code
@@ -75,11 +78,20 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
     }
   }
 
-  // Without policies nothing stands between the caller and the one attempt.
-  const read: UpstreamReader = (exchange, request) =>
-    waiting >= plan.concurrency ? handle(exchange, request) : forward(begin(exchange, request), end)
+  /** Without policies nothing stands between the caller and the one attempt. */
+  const direct: UpstreamReader = (exchange, request, receiver) => {
+    const isTooMuch = isOverloaded()
+    const call = begin(exchange, request)
+    if (isTooMuch) {
+      call.record.failure = 'overloaded'
+      end(call)
+      receiver.failed(overloaded())
+    } else forward(call, receiver, end)
+  }
 
-  return { handle, read: layers.length > 0 ? handle : read }
+  return layers.length > 0
+    ? { handle: guarded, read: (exchange, request, receiver) => pass(guarded(exchange, request), receiver) }
+    : { handle: (exchange, request) => responseTo((receiver) => direct(exchange, request, receiver)), read: direct }
 }
 
 const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx']

@@ -1,5 +1,5 @@
 import { type FailureCode, GatewayError } from '../../gateway/core/errors.ts'
-import type { Stop } from './run/stop.ts'
+import type { Stop } from '../../gateway/core/stop.ts'
 
 /** Why a part has no reply, as clients read it in `Composition-Status`; other failures are named by their code. */
 export type FailureReason =
@@ -70,6 +70,6 @@ export function toPartFailure(error: unknown, stop: Stop): PartFailure {
     const { code, detail, headers } = error
     return new PartFailure(REASONS[code] ?? code, { code, detail, retryAfter: headers['retry-after'] })
   }
-  if (stop.reason) return new PartFailure('cancelled')
+  if (stop.reason !== undefined) return new PartFailure('cancelled')
   throw error
 }

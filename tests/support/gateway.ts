@@ -3,6 +3,7 @@ import { loadConfig } from '../../gateway/config/load.ts'
 import type { CloudEvent, EventAddress, EventBus } from '../../gateway/core/events.ts'
 import type { Journal } from '../../gateway/core/journal.ts'
 import type { Policy } from '../../gateway/core/policy.ts'
+import { pass } from '../../gateway/core/receiver.ts'
 import type { UpstreamServices } from '../../gateway/core/services.ts'
 import { type Connection, createGateway } from '../../gateway/gateway.ts'
 import { createOpossumBreakers } from '../../gateway/services/breakers/opossum-breakers.ts'
@@ -89,10 +90,10 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
   const gateway = createGateway(plan, {
     services,
     transport: {
-      async send(outgoing) {
+      send(outgoing, receiver) {
         const request = toRequest(outgoing)
         upstreamRequests.push(request)
-        return await Promise.race([answer(options.upstream, request), aborted(outgoing.signal)])
+        pass(Promise.race([answer(options.upstream, request), aborted(outgoing.signal)]), receiver)
       },
       explain: (error) => ({ kind: 'unreachable', cause: String(error), isUnsent: error instanceof NobodyThere }),
     },

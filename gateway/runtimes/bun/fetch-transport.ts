@@ -1,3 +1,4 @@
+import { pass } from '../../core/receiver.ts'
 import type { Transport } from '../../upstream/transport.ts'
 import { HandshakeRefused, openUpstreamSocket } from './upstream-socket.ts'
 
@@ -19,7 +20,7 @@ const SENT_ONCE: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH', 'DELETE'
 
 /** Upstreams over Bun's `fetch`: bodies undecoded, redirects passed through, no timeout but the caller's signal. */
 export const fetchTransport: Transport = {
-  send({ url, method, headers, body, signal }) {
+  send({ url, method, headers, body, signal }, receiver) {
     // On a kept connection that dies, Bun's fetch silently sends these again; the gateway must know of every attempt.
     const keepalive = method !== 'PUT' && method !== 'DELETE'
     const reply = fetch(url, {
@@ -32,7 +33,7 @@ export const fetchTransport: Transport = {
       decompress: false,
       timeout: false,
     })
-    return url.includes('?') ? reply.then(unnamed) : reply
+    pass(url.includes('?') ? reply.then(unnamed) : reply, receiver)
   },
   openWebSocket: openUpstreamSocket,
   explain(error, method) {

@@ -1,22 +1,28 @@
 import { afterAll, expect, test } from 'bun:test'
 import { rawUpstream } from '../../../tests/support/raw-upstream.ts'
-import { toResponse } from '../../core/read-reply.ts'
+import { responseTo } from '../../core/receiver.ts'
+import { stopBy } from '../../core/stop.ts'
+import type { OutgoingRequest } from '../../upstream/transport.ts'
 import { systemClock } from './system-clock.ts'
 import { createUpstreamTransport } from './upstream-transport.ts'
 
 const upstreamTransport = createUpstreamTransport(systemClock)
 afterAll(upstreamTransport.close)
 
-const send = (origin: string, method: string) =>
-  upstreamTransport.send({
+const send = (origin: string, method: string) => {
+  const signal = AbortSignal.timeout(10_000)
+  const request: OutgoingRequest = {
     url: `${origin}/`,
     origin,
     target: '/',
     method,
     headers: new Headers(),
     body: null,
-    signal: AbortSignal.timeout(10_000),
-  })
+    signal,
+    stop: stopBy(signal),
+  }
+  return responseTo((receiver) => upstreamTransport.send(request, receiver))
+}
 
 const failureOf = (work: Promise<unknown>) =>
   work.then(
@@ -33,7 +39,7 @@ test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 
       void upstream.close()
       return ['reset']
     })
-    await toResponse(await send(upstream.url, method)).text()
+    await (await send(upstream.url, method)).text()
     const error = await failureOf(send(upstream.url, method))
     await upstream.close()
     expect(upstream.requests).toHaveLength(2)

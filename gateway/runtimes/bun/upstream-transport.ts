@@ -17,15 +17,11 @@ export interface UpstreamTransport extends Transport {
 export function createUpstreamTransport(clock: Clock): UpstreamTransport {
   const pools = new ConnectionPools(clock)
   return {
-    send(request) {
+    send(request, receiver) {
       const { origin, target, stop } = request
-      if (!origin.startsWith('http:')) return fetchTransport.send(request)
-      return new Promise((resolve, reject) => {
-        if (stop ? stop.reason !== undefined : request.signal.aborted) {
-          return reject(stop?.reason ?? request.signal.reason)
-        }
-        pools.to(origin).send(new Http1Call(request, writeTarget(origin, target), { resolve, reject }))
-      })
+      if (!origin.startsWith('http:')) fetchTransport.send(request, receiver)
+      else if (stop.reason !== undefined) receiver.failed(stop.reason)
+      else pools.to(origin).send(new Http1Call(request, writeTarget(origin, target), receiver))
     },
     openWebSocket: openUpstreamSocket,
     explain(error, method) {

@@ -1,4 +1,5 @@
 import type { CallBody } from '../../core/body.ts'
+import { pass } from '../../core/receiver.ts'
 import type { Transport } from '../../upstream/transport.ts'
 
 /** What workerd's `fetch` knows beyond the standard. */
@@ -9,7 +10,7 @@ interface WorkerRequestInit extends RequestInit {
 
 /** Upstreams over workerd's `fetch`: bodies undecoded, redirects passed through. It passes no WebSockets on. */
 export const fetchTransport: Transport = {
-  send({ url, method, headers, body, signal }) {
+  send({ url, method, headers, body, signal }, receiver) {
     const init: WorkerRequestInit = {
       method,
       headers,
@@ -18,7 +19,7 @@ export const fetchTransport: Transport = {
       redirect: 'manual',
       encodeResponseBody: 'manual',
     }
-    return fetch(url, init)
+    pass(fetch(url, init), receiver)
   },
   /** workerd has one message for everything from a refused connection to a reply it could not read. */
   explain: (error) => ({ kind: 'unreachable', cause: error instanceof Error ? error.message : String(error) }),

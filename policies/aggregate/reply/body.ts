@@ -1,6 +1,6 @@
 import { collect, declaredLength } from '../../../gateway/core/body.ts'
 import { bodyOf, fieldsOf, ReadReply, type Reply, wholeBody } from '../../../gateway/core/read-reply.ts'
-import type { StopSource } from '../../../gateway/core/stop-source.ts'
+import type { StopSource } from '../../../gateway/core/stop.ts'
 import { PartFailure } from '../failure.ts'
 import { invalid, quoted } from './invalid.ts'
 

@@ -1,5 +1,5 @@
 import { discard, type Fields, fieldsOf, type Reply as Received } from '../../../gateway/core/read-reply.ts'
-import type { StopSource } from '../../../gateway/core/stop-source.ts'
+import type { StopSource } from '../../../gateway/core/stop.ts'
 import { PartFailure } from '../failure.ts'
 import type { Success } from '../plan/success.ts'
 import { readBody, tooLarge } from './body.ts'
@@ -33,7 +33,7 @@ const NULL = new TextEncoder().encode('null')
  */
 export function readReply(response: Received, accepted: Accepted, stop: StopSource): Reply | Promise<Reply> {
   try {
-    if (stop.reason) throw stop.reason
+    if (stop.reason !== undefined) throw stop.reason
     const { status } = response
     const headers = fieldsOf(response)
     if (!accepted.success.includes(status)) throw refused(status, accepted)

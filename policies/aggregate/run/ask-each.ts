@@ -7,10 +7,10 @@ import { quoted } from '../reply/invalid.ts'
 import { entriesByKey } from '../reply/join.ts'
 import { joinElements } from '../reply/slices.ts'
 import { type Asked, type Asking, ask } from './ask.ts'
+import { Decided } from './decided.ts'
 import { callsFor, type ItemCall, readList } from './items.ts'
 import type { Limits } from './limits.ts'
 import type { Round } from './round.ts'
-import { Decided } from './stop.ts'
 
 /** A list of replies in the order of the items, with how many are stand-ins and why the first is; or why there is none. */
 export type AskedEach =

@@ -69,7 +69,7 @@ class Ask extends CallRun implements Task {
 
   start(): void {
     const { limits } = this.#asking
-    if (!limits.stop.reason) limits.begin()
+    if (limits.stop.reason === undefined) limits.begin()
     this.make(this.#request)
   }
 

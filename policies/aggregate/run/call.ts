@@ -1,17 +1,18 @@
-import type { UpstreamReader } from '../../../gateway/core/services.ts'
-import type { StopListener } from '../../../gateway/core/stop-source.ts'
+import type { Reply as Received } from '../../../gateway/core/read-reply.ts'
+import type { Receiver } from '../../../gateway/core/receiver.ts'
+import type { UpstreamRequest } from '../../../gateway/core/services.ts'
+import type { Stop, StopListener } from '../../../gateway/core/stop.ts'
 import { type PartFailure, toPartFailure } from '../failure.ts'
 import type { Part } from '../plan/part.ts'
 import type { PartRequest } from '../plan/request.ts'
 import { type Reply, readReply } from '../reply/read.ts'
 import type { Round } from './round.ts'
-import type { Stop } from './stop.ts'
 
 /** A reply, or why there is none. */
 export type Called = { readonly reply: Reply } | { readonly failure: PartFailure }
 
 /** One call and its reply, as long as nobody stops it; what becomes of them is for those who extend it. */
-export abstract class CallRun implements StopListener {
+export abstract class CallRun implements Receiver, StopListener {
   readonly part: Part
   readonly round: Round
   /** Ends the call, even when the upstream ignores it. */
@@ -32,33 +33,52 @@ export abstract class CallRun implements StopListener {
 
   /** Makes the call, once. */
   make(request: PartRequest): void {
-    if (this.#stop.reason) {
-      this.stopped(this.#stop.reason)
+    const stop = this.#stop
+    if (stop.reason !== undefined) {
+      this.stopped(stop.reason)
       return
     }
-    this.#stop.listen(this)
-    this.#ask(request)
-  }
-
-  async #ask(request: PartRequest): Promise<void> {
+    stop.listen(this)
     try {
-      const reply = readReply(await this.#send(request), this.part.call, this.#stop)
-      this.#end({ reply: reply instanceof Promise ? await reply : reply })
+      this.#send(request)
     } catch (error) {
       this.stopped(error)
     }
   }
 
-  #send({ method, path, fields, body }: PartRequest): ReturnType<UpstreamReader> {
+  #send({ method, path, fields, body }: PartRequest): void {
     const { name, call } = this.part
-    return call.upstream(this.round.exchange, {
+    const request: UpstreamRequest = {
       method,
       path,
       headers: fields,
       body: body === undefined ? null : new TextEncoder().encode(body),
       stop: this.#stop,
       part: name,
-    })
+    }
+    call.upstream(this.round.exchange, request, this)
+  }
+
+  replied(received: Received): void {
+    try {
+      const reply = readReply(received, this.part.call, this.#stop)
+      if (reply instanceof Promise) this.#readLater(reply)
+      else this.#end({ reply })
+    } catch (error) {
+      this.stopped(error)
+    }
+  }
+
+  async #readLater(reading: Promise<Reply>): Promise<void> {
+    try {
+      this.#end({ reply: await reading })
+    } catch (error) {
+      this.stopped(error)
+    }
+  }
+
+  failed(error: unknown): void {
+    this.stopped(error)
   }
 
   stopped(error: unknown): void {

@@ -4,16 +4,17 @@ import type { Exchange } from '../../../gateway/core/exchange.ts'
 import { givenUpCallsEnded } from '../../../gateway/core/given-up-calls.ts'
 import type { Saga, SagaHook } from '../../../gateway/core/journal.ts'
 import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
+import { Stop } from '../../../gateway/core/stop.ts'
 import { inputFailure, PartFailure } from '../failure.ts'
 import { type Failed, type Outcome, templateValue } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
 import { askPart } from './ask-part.ts'
+import { Decided } from './decided.ts'
 import { type Limits, untimed } from './limits.ts'
 import type { ReplyMemory } from './memory.ts'
 import type { Composition, Plan } from './plan.ts'
 import { CallQueue } from './queue.ts'
 import type { Round } from './round.ts'
-import { Decided, Stop } from './stop.ts'
 
 export interface ComposeOptions {
   /** Time for everything, in milliseconds. */
@@ -81,11 +82,11 @@ class Run implements Round {
   }
 
   start(): Promise<Composition> {
-    const { signal } = this.exchange
+    const { stop } = this.exchange
     const { totalMs } = this.#options
-    if (signal.aborted) this.#finished.reject(signal.reason)
+    if (stop.reason !== undefined) this.#finished.reject(stop.reason)
     else {
-      signal.addEventListener('abort', this)
+      stop.listen(this)
       if (Number.isFinite(totalMs)) this.#endAfter(totalMs)
       if (this.#unsettledRequired === 0) this.#waitForOptional()
       try {
@@ -98,8 +99,8 @@ class Run implements Round {
   }
 
   /** The exchange is over: nobody waits for an answer any more. */
-  handleEvent(): void {
-    this.stop.abort(this.exchange.signal.reason)
+  stopped(reason: unknown): void {
+    this.stop.abort(reason)
   }
 
   settle(part: Part, outcome: Outcome): void {
@@ -132,7 +133,7 @@ class Run implements Round {
     if (this.#isOver) return
     this.#isOver = true
     this.#letGo()
-    if (this.stop.reason) this.#concludeLater().catch(this.#finished.reject)
+    if (this.stop.reason !== undefined) this.#concludeLater().catch(this.#finished.reject)
     else this.#conclude()
   }
 
@@ -142,8 +143,8 @@ class Run implements Round {
   }
 
   #conclude(): void {
-    const { signal } = this.exchange
-    if (signal.aborted) this.#finished.reject(signal.reason)
+    const { reason } = this.exchange.stop
+    if (reason !== undefined) this.#finished.reject(reason)
     else {
       const outcomes = this.#outcomes.filter((outcome) => outcome !== undefined)
       this.#finished.resolve(this.#plan.conclude({ outcomes, decider: this.#decider }, this.exchange))
@@ -151,7 +152,7 @@ class Run implements Round {
   }
 
   #letGo(): void {
-    this.exchange.signal.removeEventListener('abort', this)
+    this.exchange.stop.unlisten(this)
     this.#cancelEnd?.()
     this.#cancelWait?.()
   }

@@ -1,8 +1,8 @@
 import { GatewayError } from '../../../gateway/core/errors.ts'
+import type { Stop } from '../../../gateway/core/stop.ts'
 import { type PartFailure, toPartFailure } from '../failure.ts'
 import type { Part } from '../plan/part.ts'
 import type { Round } from './round.ts'
-import type { Stop } from './stop.ts'
 
 /** When the calls of a part give up. */
 export interface Limits {
@@ -60,5 +60,5 @@ class OwnLimits implements Limits {
 
 /** Why a part whose time is up, or that nobody needs any more, has no reply; undefined when it may still ask. */
 export function givenUp({ stop }: Limits): PartFailure | undefined {
-  return stop.reason && toPartFailure(stop.reason, stop)
+  return stop.reason === undefined ? undefined : toPartFailure(stop.reason, stop)
 }

@@ -2,12 +2,12 @@ import type { Clock } from '../../../gateway/core/clock.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
 import type { Saga, SagaHook } from '../../../gateway/core/journal.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
+import type { Stop } from '../../../gateway/core/stop.ts'
 import type { Outcome } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
 import type { Limits } from './limits.ts'
 import type { ReplyMemory } from './memory.ts'
 import type { CallQueue } from './queue.ts'
-import type { Stop } from './stop.ts'
 
 /** What the parts of one request share. */
 export interface Round {

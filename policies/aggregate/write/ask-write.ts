@@ -49,7 +49,7 @@ class WriteTask implements Task {
     const { write, saga, request } = this.#writing
     const { stop } = limits
     const { exchange, scope } = round
-    if (stop.reason) return { failure: toPartFailure(stop.reason, stop) }
+    if (stop.reason !== undefined) return { failure: toPartFailure(stop.reason, stop) }
     limits.begin()
     const keys = await saga.keysOf(name)
     try {

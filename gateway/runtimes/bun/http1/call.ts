@@ -1,5 +1,6 @@
 import { ReadReply } from '../../../core/read-reply.ts'
-import type { StopListener } from '../../../core/stop-source.ts'
+import type { Receiver } from '../../../core/receiver.ts'
+import type { StopListener } from '../../../core/stop.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
 import type { ReplyHead } from './reply-head.ts'
 import type { ReplySink } from './reply-reader.ts'
@@ -21,17 +22,11 @@ export interface Line {
   drop(): void
 }
 
-/** Where a call is answered. */
-export interface Answered {
-  resolve(reply: ReadReply): void
-  reject(error: unknown): void
-}
-
 /** One request on its way: it becomes a reply as soon as the head is there, or fails. */
 export class Http1Call implements ReplySink, StopListener {
   readonly request: OutgoingRequest
   readonly target: string
-  readonly #answered: Answered
+  readonly #receiver: Receiver
   #line: Line | undefined
   #head: ReplyHead | undefined
   /** What has come of a body that is not streamed yet: the one piece it mostly is, or several. */
@@ -46,12 +41,11 @@ export class Http1Call implements ReplySink, StopListener {
   #isRepeated = false
   #wasSent = false
 
-  constructor(request: OutgoingRequest, target: string, answered: Answered) {
+  constructor(request: OutgoingRequest, target: string, receiver: Receiver) {
     this.request = request
     this.target = target
-    this.#answered = answered
-    if (request.stop) request.stop.listen(this)
-    else request.signal.addEventListener('abort', this)
+    this.#receiver = receiver
+    request.stop.listen(this)
   }
 
   /** Nothing more is expected of it: the reply is whole, or the call has failed or was given up. */
@@ -62,11 +56,6 @@ export class Http1Call implements ReplySink, StopListener {
   /** Whoever sent it has the reply, though perhaps not its whole body. */
   get isAnswered(): boolean {
     return this.#isAnswered
-  }
-
-  /** The signal aborted. */
-  handleEvent(): void {
-    this.giveUp(this.request.signal.reason)
   }
 
   stopped(reason: unknown): void {
@@ -124,14 +113,14 @@ export class Http1Call implements ReplySink, StopListener {
     this.#isAnswered = true
     const { status, reason: statusText, fields } = head
     const content = head.framing === 0 ? null : this.#isWhole ? this.#joined() : this.#openStream()
-    this.#answered.resolve(new ReadReply({ status, statusText, fields, content }))
+    this.#receiver.replied(new ReadReply({ status, statusText, fields, content }))
   }
 
   /** There is no reply, or no more of it. */
   fail(error: unknown): void {
     if (this.#isOver) return
     this.#finish()
-    if (!this.#isAnswered) this.#answered.reject(error)
+    if (!this.#isAnswered) this.#receiver.failed(error)
     else this.#stream?.error(error)
   }
 
@@ -153,9 +142,7 @@ export class Http1Call implements ReplySink, StopListener {
   #finish(): void {
     this.#isOver = true
     this.#line = undefined
-    const { stop } = this.request
-    if (stop) stop.unlisten(this)
-    else this.request.signal.removeEventListener('abort', this)
+    this.request.stop.unlisten(this)
     this.#stopUpload?.(ENDED)
   }
 

@@ -150,8 +150,9 @@ export class UpstreamConnection implements Line, ReplySink {
       if (this.#head && !call.isAnswered) setImmediate(() => call.answer())
       return
     }
-    call.answer()
+    // First, so that what is asked because of the answer finds it free.
     this.#release(isMore)
+    call.answer()
   }
 
   /** The socket takes more. */

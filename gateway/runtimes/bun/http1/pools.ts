@@ -19,9 +19,9 @@ export class ConnectionPools {
 
   /** The connections to `http://host[:port]`. Throws once they are closed. */
   to(origin: string): ConnectionPool {
+    if (this.#isClosed) throw new ConnectionFailure('the gateway stops', { isUnsent: true })
     const known = this.#pools.get(origin)
     if (known) return known
-    if (this.#isClosed) throw new ConnectionFailure('the gateway stops', { isUnsent: true })
     const pool = new ConnectionPool(origin, this.#now)
     this.#pools.set(origin, pool)
     this.#stopSweeping ??= this.#clock.after(SWEEP_EVERY_MS, this.#sweep)

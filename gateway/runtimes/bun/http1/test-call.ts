@@ -1,4 +1,5 @@
-import type { ReadReply } from '../../../core/read-reply.ts'
+import { responseTo } from '../../../core/receiver.ts'
+import { stopBy } from '../../../core/stop.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
 import { Http1Call } from './call.ts'
 
@@ -7,11 +8,9 @@ export function createCall(request: Partial<OutgoingRequest> & { readonly target
   readonly call: Http1Call
   readonly reply: Promise<Response>
 } {
-  const { promise, resolve, reject } = Promise.withResolvers<ReadReply>()
-  const reply = promise.then((read) => read.toResponse())
   const { target = '/', ...given } = request
-  const signal = new AbortController().signal
-  const outgoing = {
+  const { signal = new AbortController().signal } = request
+  const outgoing: OutgoingRequest = {
     url: `http://up.test${target}`,
     origin: 'http://up.test',
     target,
@@ -19,11 +18,16 @@ export function createCall(request: Partial<OutgoingRequest> & { readonly target
     headers: new Headers(),
     body: null,
     signal,
+    stop: stopBy(signal),
     ...given,
   }
+  const calls: Http1Call[] = []
+  const reply = responseTo((receiver) => calls.push(new Http1Call(outgoing, target, receiver)))
   // Whoever does not look at a failure does not care for it.
   reply.catch(() => {})
-  return { call: new Http1Call(outgoing, target, { resolve, reject }), reply }
+  const [call] = calls
+  if (!call) throw new TypeError('No call was made')
+  return { call, reply }
 }
 
 /** What a promise is rejected with; undefined when it is not. */
