@@ -3,6 +3,7 @@ import { duration, show } from '../../gateway/config/fields.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
 import type { Call } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import { Stop } from '../../gateway/core/stop.ts'
 
 const options = z.union(
   [
@@ -24,40 +25,34 @@ export default definePolicy({
 
   create({ after }, { clock }) {
     return function timeout(call, next) {
-      const { signal } = call
-      const own = new AbortController()
+      const own = new Stop()
       return new Promise((resolve, reject) => {
         let over = false
-        const end = () => {
+        // A transport that ignores it must not hold the caller up, nor leak the answer it brings too late.
+        const giveUp = (reason: unknown) => {
           over = true
           cancel()
-          signal.removeEventListener('abort', leave)
+          own.abort(reason)
+          reject(reason)
         }
-        const leave = () => {
-          end()
-          reject(signal.reason)
-        }
+        const outer = { stopped: giveUp }
         const cancel = clock.after(after, () => {
-          end()
-          const failure = timeIsUp(call, after)
-          own.abort(failure)
-          reject(failure)
+          call.stop.unlisten(outer)
+          giveUp(timeIsUp(call, after))
         })
-        if (signal.aborted) return leave()
-        signal.addEventListener('abort', leave, { once: true })
+        if (call.stop.reason !== undefined) return giveUp(call.stop.reason)
+        call.stop.listen(outer)
 
-        // A transport that ignores the signal must not hold the caller up, nor leak the answer it brings too late.
-        next({ signal: AbortSignal.any([signal, own.signal]) }).then(
+        next({ stop: own }).then(
           (response) => {
-            if (over) {
-              response.body?.cancel().catch(() => {})
-            } else {
-              end()
-              resolve(response)
-            }
+            cancel()
+            // Whatever ends the call still ends the body.
+            if (over) response.body?.cancel().catch(() => {})
+            else resolve(response)
           },
           (error) => {
-            if (!over) end()
+            cancel()
+            call.stop.unlisten(outer)
             reject(error)
           },
         )
