@@ -22,9 +22,9 @@ export interface Program {
 export function startPrograms(folder: () => string) {
   const running: Program[] = []
   return {
-    /** `sluice` with these parameters. */
-    run(parameters: readonly string[]): Program {
-      const program = createProgram(parameters, folder())
+    /** `sluice` with these parameters, and what is added to the environment. */
+    run(parameters: readonly string[], environment: Readonly<Record<string, string>> = {}): Program {
+      const program = createProgram(spawn(parameters, folder(), environment))
       running.push(program)
       return program
     },
@@ -35,17 +35,16 @@ export function startPrograms(folder: () => string) {
   }
 }
 
-function spawn(parameters: readonly string[], cwd: string) {
+function spawn(parameters: readonly string[], cwd: string, environment: Readonly<Record<string, string>>) {
   return Bun.spawn([process.execPath, MAIN, ...parameters], {
     cwd,
     stdout: 'pipe',
     stderr: 'pipe',
-    env: { ...process.env, NO_COLOR: '1' },
+    env: { ...process.env, NO_COLOR: '1', ...environment },
   })
 }
 
-function createProgram(parameters: readonly string[], folder: string): Program {
-  const child = spawn(parameters, folder)
+function createProgram(child: ReturnType<typeof spawn>): Program {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) void collect(stream)
 

@@ -20,6 +20,7 @@ export async function start({ mocks, ...options }: StartArguments): Promise<numb
   const output = createLineWriter()
   // People read a terminal; everything else gets JSON lines.
   const log = (process.stdout.isTTY ? createTerminalLogger : createJsonLogger)(systemClock, output.write)
+  warnOfUncheckedCertificates(log)
   let gateway: RunningGateway
   try {
     gateway = await startGateway({ ...options, log })
@@ -51,6 +52,15 @@ export async function start({ mocks, ...options }: StartArguments): Promise<numb
     output.flush()
   })
   return undefined
+}
+
+/** Bun itself says nothing, and then anybody on the way can be the upstream. */
+function warnOfUncheckedCertificates(log: Logger): void {
+  if (process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0') return
+  log.warn('certificates of upstreams are not checked', {
+    because: 'NODE_TLS_REJECT_UNAUTHORIZED=0',
+    instead: 'NODE_EXTRA_CA_CERTS=<file> trusts an authority of your own',
+  })
 }
 
 /** Loaded only when asked for: the shop is no part of the gateway. */
