@@ -28,11 +28,17 @@ export function createDelivery({ outbox, publisher, lease, clock, log, metrics, 
   /** Confirmed, but the outbox could not take note: not to be published again. */
   const confirmed = new Set<string>()
 
+  /** Asked right before an event is written to the connection. */
+  function mayStill(): boolean {
+    if (!lease.isHeld) return false
+    metrics.count('sluice_events_published_total')
+    return true
+  }
+
   /** Why the event is given up, or `undefined` when it has been delivered; rejects when it has to be tried again. */
   async function publish({ id, event, address }: DueEvent): Promise<string | undefined> {
-    metrics.count('sluice_events_published_total')
     try {
-      const publishing = publisher.publish(event, address, () => lease.isHeld)
+      const publishing = publisher.publish(event, address, mayStill)
       if (onStep) {
         publishing.catch(() => {})
         await onStep('during-publish')

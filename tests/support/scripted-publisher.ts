@@ -31,7 +31,8 @@ export function createScriptedPublisher(): ScriptedPublisher {
     get state() {
       return state
     },
-    publish(event, address) {
+    publish(event, address, mayStill = () => true) {
+      if (!mayStill()) return Promise.reject(new Error('not sent'))
       const { promise, resolve, reject } = Promise.withResolvers<'confirmed' | 'returned'>()
       const call = {
         event,
