@@ -4,6 +4,8 @@ import type { Clock } from '../core/clock.ts'
 /** An open connection to an AMQP 0-9-1 broker. */
 export interface AmqpConnection {
   openChannel(): Promise<AMQPChannel>
+  /** As many channels may be open at once. */
+  readonly maxChannels: number
   /**
    * Settles as `answer` does, something the broker owes an answer to at once. One that has not come within 10 s, though
    * there be heartbeats, never will: the connection is abandoned, and `answer` rejects with that.
@@ -11,6 +13,11 @@ export interface AmqpConnection {
   awaitAnswer<Result>(answer: Promise<Result>): Promise<Result>
   /** When the broker last said anything, by the monotonic clock. */
   readonly heardAtMs: number
+  /**
+   * Asks the broker for a channel, unless it is asked already, which it owes however slow its queues are: without an
+   * answer the connection is abandoned as by `awaitAnswer`.
+   */
+  probe(): void
   /** Resolves with the reason when the connection has ended, however it did. */
   readonly ended: Promise<string>
   /** Drops the connection at once; `ended` resolves with `reason`, and what waits for the broker rejects with it. */
@@ -28,6 +35,7 @@ export interface AmqpConnectionOptions {
 }
 
 const HEARTBEAT_SECONDS = '10'
+const MOST_CHANNELS = 65_535
 const CLOSE_TIMEOUT_MS = 1_000
 const ANSWER_TIMEOUT_MS = 10_000
 
@@ -75,24 +83,42 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
     cancel()
   }
 
+  async function openChannel(): Promise<AMQPChannel> {
+    const channel = await client.channel()
+    // By default the end of a channel is reported as an error of the connection, which goes on.
+    channel.onerror = () => {}
+    return channel
+  }
+
+  async function awaitAnswer<Result>(answer: Promise<Result>): Promise<Result> {
+    const late = `the broker did not answer within ${ANSWER_TIMEOUT_MS} ms`
+    const cancel = clock.after(ANSWER_TIMEOUT_MS, () => abandon(late))
+    try {
+      return await answer
+    } finally {
+      cancel()
+    }
+  }
+
+  let isProbing = false
   return {
-    async openChannel() {
-      const channel = await client.channel()
-      // By default the end of a channel is reported as an error of the connection, which goes on.
-      channel.onerror = () => {}
-      return channel
-    },
-    async awaitAnswer(answer) {
-      const late = `the broker did not answer within ${ANSWER_TIMEOUT_MS} ms`
-      const cancel = clock.after(ANSWER_TIMEOUT_MS, () => abandon(late))
-      try {
-        return await answer
-      } finally {
-        cancel()
-      }
-    },
+    openChannel,
+    // Zero says that the broker sets no limit; AMQP's own is two octets.
+    maxChannels: client.channelMax || MOST_CHANNELS,
+    awaitAnswer,
     get heardAtMs() {
       return heardAtMs
+    },
+    probe() {
+      if (isProbing) return
+      isProbing = true
+      void awaitAnswer(openChannel())
+        // Not waited for: when the connection ends meanwhile, the client leaves whoever waits for this waiting for ever.
+        .then((channel) => void channel.close().catch(() => {}))
+        .catch(() => {})
+        .finally(() => {
+          isProbing = false
+        })
     },
     ended: ended.promise,
     abandon,

@@ -118,4 +118,25 @@ describe.skipIf(!server)(server ? title : `${title} (LEFT OUT: RabbitMQ is not i
     await untilDrained()
     expect(firstsOf(await watched.drain())).toHaveLength(orders)
   }, 120_000)
+
+  test('delivers what goes elsewhere while a quorum queue confirms nothing, and that once it does, no event twice', async () => {
+    const stuck = await watchExchange(node.url, 'quorum')
+    const orderAll = async (subject: string, count: number, { exchange }: WatchedExchange) => {
+      for (const id of ids(subject, count)) await delivering.order(id, subject + id, exchange)
+    }
+    // RabbitMQ gives a channel new credit after each 200 messages, and none once 32 wait for a quorum queue: these leave the
+    // least that there can be.
+    await orderAll('before', 165, stuck)
+    await untilDrained()
+    await node.suspend(stuck.queue, true)
+    await orderAll('held', 600, stuck)
+    await orderAll('a', 3_000, watched)
+    await until('what goes elsewhere', async () => (await left()) === 600, 20_000)
+    await node.suspend(stuck.queue, false)
+    await untilDrained()
+    expect(new Set((await watched.drain()).map(({ id }) => id))).toEqual(new Set(ids('a', 3_000)))
+    const expected = [...ids('before', 165), ...ids('held', 600)]
+    expect((await stuck.drain()).map(({ id }) => id).sort()).toEqual(expected.sort())
+    await stuck.remove()
+  }, 120_000)
 })

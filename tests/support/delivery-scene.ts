@@ -10,9 +10,9 @@ import { realClock, until } from './real-time.ts'
 import { recordTelemetry } from './recorded-telemetry.ts'
 
 /** A relay between an outbox and a real broker, on real time. Bounds are shorter than in production, so that tests are. */
-export function startDelivering(outbox: Outbox, url: string) {
+export function startDelivering(outbox: Outbox, url: string, clock = realClock) {
   const telemetry = recordTelemetry()
-  const parts = { outbox, clock: realClock, random: Math.random, ...telemetry }
+  const parts = { outbox, clock, random: Math.random, ...telemetry }
   const publisher = createAmqpPublisher({ ...parts, url, connectTimeoutMs: 1_000, confirmTimeoutMs: 1_000 })
   const lease = startLease({ ...parts, holder: crypto.randomUUID() })
   const relay = createRelay({ ...parts, publisher, lease })
@@ -97,7 +97,7 @@ export interface WatchedExchange {
 }
 
 /** Declares it on the broker at `url`, to which it connects anew for each thing it does. */
-export async function watchExchange(url: string): Promise<WatchedExchange> {
+export async function watchExchange(url: string, queueType = 'classic'): Promise<WatchedExchange> {
   const exchange = `outbox-${crypto.randomUUID()}`
   const queue = `${exchange}.all`
 
@@ -113,7 +113,7 @@ export async function watchExchange(url: string): Promise<WatchedExchange> {
   const declare = () =>
     use(async (channel) => {
       await channel.exchangeDeclare(exchange, 'topic', { durable: true })
-      await channel.queueDeclare(queue, { durable: true })
+      await channel.queueDeclare(queue, { durable: true }, { 'x-queue-type': queueType })
       await channel.queueBind(queue, exchange, '#')
     })
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type AMQPBaseClient, type AMQPChannel, AMQPClient, type AMQPMessage } from '@cloudamqp/amqp-client'
+import type { Clock } from '../../gateway/core/clock.ts'
 import type { CloudEvent, EventAddress } from '../../gateway/core/events.ts'
 import { createAmqpPublisher } from '../../gateway/events/amqp-publisher.ts'
 import type { Publisher } from '../../gateway/events/publisher.ts'
@@ -50,7 +51,9 @@ export function testPublisher(name: string, brokerUrl: () => string): void {
       url.hostname = '127.0.0.1'
       url.port = String(proxy.port)
       const timeouts = { connectTimeoutMs: 500, confirmTimeoutMs: 500 }
-      const clock = { ...realClock, now: () => realClock.now() - setBackMs }
+      // The ten seconds that a broker has to answer are half a second here.
+      const after: Clock['after'] = (delayMs, task) => realClock.after(delayMs === 10_000 ? 500 : delayMs, task)
+      const clock = { ...realClock, after, now: () => realClock.now() - setBackMs }
       return createAmqpPublisher({ url: url.href, clock, random: () => 0, ...timeouts, ...telemetry })
     }
 

@@ -13,6 +13,8 @@ export interface RabbitMqNode {
   start(): Promise<void>
   /** The memory alarm: connections that publish are blocked until it is over. */
   alarm(on: boolean): Promise<void>
+  /** Lets a quorum queue do nothing, as one without a leader: what is published to it is not confirmed until it goes on. */
+  suspend(quorumQueue: string, on: boolean): Promise<void>
   /** Ends it, and deletes its folder. */
   stop(): Promise<void>
 }
@@ -78,6 +80,7 @@ export async function startRabbitMqNode(binary: string): Promise<RabbitMqNode> {
     start,
     kill: () => end('SIGKILL'),
     alarm: (on) => control('set_vm_memory_high_watermark', on ? '0' : '0.4'),
+    suspend: (queue, on) => control('eval', `sys:${on ? 'suspend' : 'resume'}({'%2F_${queue}', node()}).`),
     async stop() {
       await end('SIGTERM')
       rmSync(folder, { recursive: true, force: true })

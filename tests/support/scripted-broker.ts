@@ -8,8 +8,11 @@ import { startArguments, tuneArguments } from '../../gateway/broker/session/hand
 /** A message that waits for the test to acknowledge it. */
 export interface ScriptedMessage {
   readonly messageId: string
-  /** Counts the messages of its connection, from 1. */
+  readonly exchange: string
+  /** Counts the messages of its channel, from 1. */
   readonly tag: number
+  /** Acknowledges it, however late. */
+  ack(): void
 }
 
 /** What the client says last before the broker stalls: the eight octets a connection begins with, or a method. */
@@ -23,11 +26,13 @@ export interface ScriptedBroker {
   readonly url: string
   /** Every message so far, in the order it came. */
   readonly messages: readonly ScriptedMessage[]
-  /** On the newest connection. `multiple`: all up to that tag. */
+  /** On the channel that published last. `multiple`: all up to that tag. */
   ack(tag: number, multiple?: boolean): void
   nack(tag: number, multiple?: boolean): void
-  /** From now on every message is acknowledged as it comes. */
-  ackAll(): void
+  /** From now on every message is acknowledged as it comes, but for those to the exchange `except`. */
+  ackAll(except?: string): void
+  /** How many channels are open on all connections. */
+  readonly channels: number
   /** The next connection that comes to that stage stalls there; those after it go on. */
   stallOnce(stage: Stage, how: Stall): void
   /** Whether a connection has stalled as it was told to. */
@@ -45,16 +50,21 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
   const sockets = new Set<Socket>()
   let next: { readonly stage: Stage; readonly how: Stall } | undefined
   let hasStalled = false
-  let isAckingAll = false
+  const open = new Set<string>()
+  let isAcked = (_exchange: string) => false
+  let connections = 0
   let confirm = (_name: 'basic.ack' | 'basic.nack', _tag: number, _multiple: boolean) => {}
 
   const server = createServer((socket) => {
     sockets.add(socket)
     socket.on('error', () => {})
+    const connection = ++connections
     const reader = new FrameReader()
+    /** By channel: how many messages came, and where the one that is coming goes. */
+    const tags = new Map<number, number>()
+    const exchanges = new Map<number, string>()
     let isGreeted = false
     let isStalled = false
-    let tag = 0
 
     /** Whether the connection goes no further than this. */
     function stallsAt(stage: Stage): boolean {
@@ -77,8 +87,15 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
       if (name === 'connection.start-ok') send(0, 'connection.tune', tuneArguments(100))
       if (name === 'connection.open') send(0, 'connection.open-ok', {})
       if (name === 'connection.close') send(0, 'connection.close-ok', {})
-      if (name === 'channel.open') send(channel, 'channel.open-ok', {})
-      if (name === 'channel.close') send(channel, 'channel.close-ok', {})
+      if (name === 'channel.open') {
+        tags.set(channel, 0)
+        open.add(`${connection}.${channel}`)
+        send(channel, 'channel.open-ok', {})
+      }
+      if (name === 'channel.close') {
+        open.delete(`${connection}.${channel}`)
+        send(channel, 'channel.close-ok', {})
+      }
       if (name === 'exchange.declare') send(channel, 'exchange.declare-ok', {})
       if (name === 'queue.declare') {
         send(channel, 'queue.declare-ok', { queue: given.queue, messageCount: 0, consumerCount: 0 })
@@ -86,6 +103,7 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
       if (name === 'queue.bind') send(channel, 'queue.bind-ok', {})
       if (name === 'confirm.select') send(channel, 'confirm.select-ok', {})
       if (name === 'basic.publish') {
+        exchanges.set(channel, given.exchange)
         confirm = (method, deliveryTag, multiple) => {
           if (method === 'basic.ack') send(channel, method, { deliveryTag, multiple })
           else send(channel, method, { deliveryTag, multiple, requeue: false })
@@ -93,6 +111,9 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
       }
     }
 
+    socket.on('close', () => {
+      for (const channel of tags.keys()) open.delete(`${connection}.${channel}`)
+    })
     socket.on('data', (bytes: Uint8Array) => {
       reader.push(bytes)
       if (!isGreeted) {
@@ -107,8 +128,13 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
         }
         if (frame.kind === 'header' && !isStalled) {
           const { messageId = '' } = readProperties(readContentHeader(frame.payload).properties)
-          messages.push({ messageId, tag: ++tag })
-          if (isAckingAll) confirm('basic.ack', tag, false)
+          const exchange = exchanges.get(frame.channel) ?? ''
+          const tag = (tags.get(frame.channel) ?? 0) + 1
+          tags.set(frame.channel, tag)
+          const settle = confirm
+          const ack = () => settle('basic.ack', tag, false)
+          messages.push({ messageId, exchange, tag, ack })
+          if (isAcked(exchange)) ack()
         }
       }
     })
@@ -122,8 +148,11 @@ export function startScriptedBroker(): Promise<ScriptedBroker> {
         messages,
         ack: (tag, multiple = false) => confirm('basic.ack', tag, multiple),
         nack: (tag, multiple = false) => confirm('basic.nack', tag, multiple),
-        ackAll() {
-          isAckingAll = true
+        ackAll(except) {
+          isAcked = (exchange) => exchange !== except
+        },
+        get channels() {
+          return open.size
         },
         stallOnce(stage, how) {
           next = { stage, how }

@@ -1,12 +1,19 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { startDelivering } from '../../../tests/support/delivery-scene.ts'
 import { orderPlaced } from '../../../tests/support/outbox-conformance.ts'
-import { until } from '../../../tests/support/real-time.ts'
+import { realClock, until } from '../../../tests/support/real-time.ts'
 import { type ScriptedBroker, startScriptedBroker } from '../../../tests/support/scripted-broker.ts'
 import { createVirtualClock } from '../../../tests/support/virtual-clock.ts'
+import type { Clock } from '../../core/clock.ts'
 import { createAmqpPublisher } from '../../events/amqp-publisher.ts'
 import { createMemoryOutbox } from '../../events/memory-outbox.ts'
 import type { Outbox } from '../../events/outbox.ts'
+
+/** The minute for which a channel is kept that has messages without a confirmation is half a second here. */
+const hurried: Clock = {
+  ...realClock,
+  after: (delayMs, task) => realClock.after(delayMs === 60_000 ? 500 : delayMs, task),
+}
 
 describe('The confirmations of a broker', () => {
   let broker: ScriptedBroker
@@ -16,7 +23,7 @@ describe('The confirmations of a broker', () => {
   beforeEach(async () => {
     broker = await startScriptedBroker()
     outbox = createMemoryOutbox()
-    delivering = startDelivering(outbox, broker.url)
+    delivering = startDelivering(outbox, broker.url, hurried)
     await until('a connection', () => delivering.publisher.state.name === 'ready')
   })
   afterEach(async () => {
@@ -70,9 +77,11 @@ describe('The confirmations of a broker', () => {
   test('that never come leave their events in the outbox, which sends them again under the same id', async () => {
     await order(3)
     broker.ack(tagOf('e2'))
+    const channels = broker.channels
     await until('two more', () => broker.messages.length >= 5)
     expect(new Set(broker.messages.slice(3, 5).map(({ messageId }) => messageId))).toEqual(new Set(['e1', 'e3']))
     expect((await left()).sort()).toEqual(['e1', 'e3'])
+    await until('the first channel to be closed', () => broker.channels === channels)
   })
 
   test('are waited for 5 s when nothing else is said', async () => {
