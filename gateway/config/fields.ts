@@ -129,6 +129,14 @@ export function show(value: unknown): string {
   return shorten(JSON.stringify(value.replace(/\/\/.*@/s, '//…@')))
 }
 
+/** A length of time as a file would say it: `400ms`, `9.9s`, `1m`. */
+export function showDuration(ms: number): string {
+  if (ms < 1_000) return `${ms}ms`
+  const exact = Object.entries(DURATION_MS).findLast(([, length]) => length > 1 && ms % length === 0)
+  const [unit, length] = exact ?? ['s', 1_000]
+  return `${ms / length}${unit}`
+}
+
 function shorten(text: string): string {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }

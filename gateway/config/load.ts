@@ -10,7 +10,7 @@ import { check, type DataMistake } from './issues.ts'
 import { ConfigError } from './mistake.ts'
 import type { Plan, RoutePlan, UpstreamPlan, VersionPlan } from './plan.ts'
 import { mountList, type PolicyNames } from './policies.ts'
-import { type ConfigFile, configSchema, METHODS } from './schema.ts'
+import { type ConfigFile, configSchema, limits, METHODS, routeSchema } from './schema.ts'
 import { type ReadableTopology, readableTopology, topologyMistakes, toTopologyWish } from './topology.ts'
 
 export interface LoadOptions {
@@ -51,6 +51,8 @@ interface RawSections {
   readonly policies: Readonly<Record<string, unknown>>
   readonly routes: Readonly<Record<string, Record<string, unknown>>>
   readonly topology: ReadableTopology
+  /** Of a route that has no other, in milliseconds; undefined when it cannot be read. */
+  readonly timeoutMs: number | undefined
 }
 
 /** The raw document as far as it has the right shape, so that one broken route does not hide the mistakes of the others. */
@@ -59,7 +61,9 @@ function rawSections(data: unknown): RawSections {
   const section = (name: string) =>
     Object.fromEntries(Object.entries(mapping(root[name])).map(([key, value]) => [key, mapping(value)]))
   const topology = readableTopology(mapping(root.topology))
-  return { upstreams: section('upstreams'), routes: section('routes'), policies: mapping(root.policies), topology }
+  const timeoutMs = limits.shape.timeout.safeParse(mapping(mapping(root.server).limits).timeout).data
+  const policies = mapping(root.policies)
+  return { upstreams: section('upstreams'), routes: section('routes'), policies, topology, timeoutMs }
 }
 
 function mapping(value: unknown): Record<string, unknown> {
@@ -79,17 +83,23 @@ function mountUpstreams({ upstreams }: RawSections, names: PolicyNames): Mounted
   })
 }
 
-function mountRoutes({ routes, upstreams }: RawSections, names: PolicyNames, eventSchema: FindEventSchema): Mounted {
+function mountRoutes(
+  { routes, upstreams, timeoutMs: usualMs }: RawSections,
+  names: PolicyNames,
+  eventSchema: FindEventSchema,
+): Mounted {
   const known = Object.keys(upstreams)
   return mapEntries(routes, (name, raw) => {
     const params = typeof raw.path === 'string' && raw.path.startsWith('/') ? parseRoutePath(raw.path).params : []
     const upstream = typeof raw.upstream === 'string' ? raw.upstream : mapping(raw.upstream).name
+    const timeoutMs = raw.timeout === undefined ? usualMs : routeSchema.shape.timeout.safeParse(raw.timeout).data
     const site = {
       path: `routes.${name}`,
       owner: name,
       upstreams: known,
       params,
       methods: Array.isArray(raw.methods) ? raw.methods.map(String) : METHODS,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(typeof upstream === 'string' ? { upstream } : {}),
       eventSchema,
     }

@@ -66,7 +66,7 @@ const trust = z.union(
   },
 )
 
-const limits = z.strictObject({
+export const limits = z.strictObject({
   body: bytes.prefault('1MiB').describe('Largest request body'),
   headers: bytes.prefault('60KiB').describe('Largest request header section'),
   'header-count': z.int().min(1).max(1_000).default(100).describe('Most request header fields'),

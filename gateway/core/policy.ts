@@ -17,6 +17,8 @@ export interface Site {
   readonly params?: readonly string[]
   /** Methods its route answers; undefined on an upstream. */
   readonly methods?: readonly string[]
+  /** Time its route has until the response begins, in milliseconds; undefined on an upstream, and where it cannot be read. */
+  readonly timeoutMs?: number
   /** Versions of the upstream it is mounted on; undefined on a route. */
   readonly versions?: readonly string[]
   /** Every upstream of the file. */

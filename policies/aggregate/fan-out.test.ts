@@ -172,7 +172,8 @@ describe('optional parts', () => {
   })
 
   test('are given up so long after the start when none is required', async () => {
-    const page = await openPage({ parts: { a: {}, b: {} }, settings, answers: { a: {} } })
+    const fromStart = { 'wait-for-optional': '200ms' }
+    const page = await openPage({ parts: { a: {}, b: {} }, settings: fromStart, answers: { a: {} } })
     const answer = page.fetch()
     await page.clock.advance(200)
     expect(compositionOf(await answer).parts.b).toEqual({ failed: true, error: 'late' })

@@ -10,12 +10,14 @@ import { compileTally } from './answer/tally.ts'
 import { compileWrite } from './answer/write.ts'
 import { options } from './options.ts'
 import { answerMistakes } from './plan/answer-mistakes.ts'
+import { boundMistakes } from './plan/bound-mistakes.ts'
 import { fieldMistakes } from './plan/field-mistakes.ts'
 import { graphMistakes } from './plan/graph.ts'
 import { partMistakes } from './plan/mistakes.ts'
 import { compileParts, type Part } from './plan/part.ts'
 import { shapeMistakes } from './plan/shape-mistakes.ts'
 import { streamMistakes } from './plan/stream-mistakes.ts'
+import { timeToCompose } from './plan/time-to-compose.ts'
 import { compose } from './run/compose.ts'
 import { ReplyMemory } from './run/memory.ts'
 import type { Composition, Plan } from './run/plan.ts'
@@ -37,6 +39,7 @@ export default definePolicy({
 
   check: (settings, site) => [
     ...partMistakes(settings, site),
+    ...boundMistakes(settings, site),
     ...graphMistakes(settings.parts),
     ...shapeMistakes(settings),
     ...answerMistakes(settings),
@@ -100,7 +103,7 @@ export default definePolicy({
     }
 
     function totalMs({ deadline }: Exchange): number {
-      return totalTime(settings.timeout, deadline - clock.now())
+      return Math.min(settings.timeout ?? Number.POSITIVE_INFINITY, timeToCompose(deadline - clock.now()))
     }
   },
 })
@@ -108,14 +111,6 @@ export default definePolicy({
 /** Whether a part needs no other, or its own condition may skip it before the others are there. */
 function isKnownAtOnce({ inputs, gates, when }: Part): boolean {
   return inputs.length === 0 || (when !== undefined && gates.length === 0)
-}
-
-/** Most time kept back from the route's deadline, so that what came in time is still sent in time. */
-const RESERVE_MS = 100
-
-function totalTime(timeoutMs = Number.POSITIVE_INFINITY, leftMs: number): number {
-  const usableMs = leftMs - Math.min(RESERVE_MS, leftMs / 10)
-  return Math.max(0, Math.min(timeoutMs, usableMs))
 }
 
 function summaryOf({ outcomes }: Composition): object {

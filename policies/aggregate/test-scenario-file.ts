@@ -24,23 +24,37 @@ const WORDS: Readonly<Record<OwnRead['of'], string>> = {
   claims: '{claims.word}',
 }
 
-/** The options of the policy, as a file would have them. */
-export function toOptions({ parts, fileOrder, totalMs, waitMs, concurrency }: Scenario): object {
+/** The options of the policy, as a file would have them: without bounds that are never reached, for which it is refused. */
+export function toOptions({
+  parts,
+  fileOrder,
+  totalMs,
+  waitMs = Number.POSITIVE_INFINITY,
+  concurrency,
+}: Scenario): object {
+  const isWaitAll = parts.every(({ required }) => !required)
+  const endMs = isWaitAll ? Math.min(totalMs, waitMs) : totalMs
   const written = fileOrder.flatMap((number) => {
     const part = parts[number]
-    return part ? [[nameOf(number), toPart(part, number)] as const] : []
+    return part ? [[nameOf(number), toPart(part, number, { endMs, concurrency })] as const] : []
   })
   return {
-    timeout: `${totalMs}ms`,
+    ...(totalMs <= endMs && { timeout: `${totalMs}ms` }),
     concurrency,
     // The digest of a tag takes time of which a virtual clock knows nothing.
     etag: false,
-    ...(waitMs !== undefined && { 'wait-for-optional': `${waitMs}ms` }),
+    ...(waitMs < totalMs && { 'wait-for-optional': `${waitMs}ms` }),
     parts: Object.fromEntries(written),
   }
 }
 
-function toPart(part: PartSpec, number: number): object {
+/** What ends all parts, and how many calls run at once. */
+interface Bounds {
+  readonly endMs: number
+  readonly concurrency: number
+}
+
+function toPart(part: PartSpec, number: number, { endMs, concurrency }: Bounds): object {
   const { each } = part
   const value = (from: number) => `{parts.${nameOf(from)}.body.v}`
   const at = (place: Read['place']) => part.reads.filter((read) => read.place === place)
@@ -63,7 +77,7 @@ function toPart(part: PartSpec, number: number): object {
     success: part.succeeds,
     'max-bytes': `${part.tight ? TIGHT_BYTES : part.each ? 3 * MAX_BYTES : MAX_BYTES}B`,
     ...(part.passes404 && { 'pass-status': [404] }),
-    ...(part.timeoutMs !== undefined && { timeout: `${part.timeoutMs}ms` }),
+    ...(part.timeoutMs !== undefined && part.timeoutMs <= endMs && { timeout: `${part.timeoutMs}ms` }),
     ...(part.fallback && { fallback: FALLBACKS[part.fallback] }),
     ...(part.stale && { 'fallback-to': { stale: `${STALE_MS}ms` } }),
     ...(part.cached && { cache: `${CACHE_MS}ms` }),
@@ -73,7 +87,7 @@ function toPart(part: PartSpec, number: number): object {
       'for-each': {
         items: source,
         'at-most': MOST_ITEMS,
-        ...(each.atOnce !== undefined && { concurrency: each.atOnce }),
+        ...(each.atOnce !== undefined && each.atOnce <= concurrency && { concurrency: each.atOnce }),
         ...(each.fallback && { fallback: ITEM_FALLBACK }),
       },
     }),

@@ -112,7 +112,7 @@ describe('the time of an aggregate', () => {
 
   test.each([
     { name: 'when it has no timeout', settings: {} },
-    { name: 'when its timeout is longer', settings: { timeout: '1m' } },
+    { name: 'when its timeout is all that is left', settings: { timeout: '1900ms' } },
   ])('keeps some of the route’s time to answer in $name', async ({ settings }) => {
     const page = await openPage({ parts: { a: {}, b: {} }, settings, route: { timeout: '2s' }, answers: { a: {} } })
     const answer = watch(page.fetch())
@@ -253,7 +253,7 @@ describe('an aggregate that is decided', () => {
   test('leaves no appointment behind', async () => {
     const open = new Set<object>()
     const page = await openPage({
-      parts: { a: { timeout: '1s' }, b: {}, c: { timeout: '2s' } },
+      parts: { a: { timeout: '1s', required: true }, b: {}, c: { timeout: '2s' } },
       settings: { timeout: '3s', 'wait-for-optional': '2s' },
       services: {
         clock: {
