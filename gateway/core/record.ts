@@ -17,6 +17,28 @@ export interface CallRecord {
   durationMs?: number
 }
 
+/** A part of a composed answer that is not the upstream's own reply, whole. */
+export interface PartRecord {
+  readonly part: string
+  /** `failed` when it is left out, else what stands in its place: `fallback`, `stale`, or `partial` of a list. */
+  readonly outcome: string
+  /** In one word, e.g. `timeout`; `cancelled` when it was given up because it no longer mattered. */
+  readonly error: string
+  /** The status that was no success. */
+  readonly status?: number
+  /** Why, in the operator's words. */
+  readonly cause?: string
+}
+
+/** What became of a composed answer; stands among the policies of an exchange as `aggregate`. */
+export interface CompositionRecord {
+  readonly complete: boolean
+  /** In the order of the file. */
+  readonly failed: readonly PartRecord[]
+  /** The part whose failure was answered in place of a document. */
+  readonly decidedBy?: string
+}
+
 /** The decisions taken for one exchange, written as one JSON log line when it has been answered. */
 export interface ExchangeRecord {
   readonly calls: CallRecord[]

@@ -6,6 +6,7 @@ import { type Answering, answer } from './answer/answer.ts'
 import { compileConflicts } from './answer/conflicts.ts'
 import { compileFields } from './answer/fields.ts'
 import { compileLayout } from './answer/layout.ts'
+import { summaryOf } from './answer/summary.ts'
 import { compileTally } from './answer/tally.ts'
 import { compileWrite } from './answer/write.ts'
 import { options } from './options.ts'
@@ -20,7 +21,7 @@ import { streamMistakes } from './plan/stream-mistakes.ts'
 import { timeToCompose } from './plan/time-to-compose.ts'
 import { compose } from './run/compose.ts'
 import { ReplyMemory } from './run/memory.ts'
-import type { Composition, Plan } from './run/plan.ts'
+import type { Plan } from './run/plan.ts'
 import { formFor } from './stream/form.ts'
 import { type StreamEnd, stream } from './stream/stream.ts'
 import { isWrite } from './write/is-write.ts'
@@ -111,16 +112,6 @@ export default definePolicy({
 /** Whether a part needs no other, or its own condition may skip it before the others are there. */
 function isKnownAtOnce({ inputs, gates, when }: Part): boolean {
   return inputs.length === 0 || (when !== undefined && gates.length === 0)
-}
-
-function summaryOf({ outcomes }: Composition): object {
-  const failed: object[] = []
-  for (const outcome of outcomes) {
-    if (outcome.kind === 'ok' || outcome.kind === 'skipped') continue
-    const { reason, cause } = outcome.failure
-    failed.push({ part: outcome.part, error: reason, ...(cause === undefined ? {} : { cause }) })
-  }
-  return { complete: failed.length === 0, failed }
 }
 
 /** The log line of a request is written when its answer begins: what became of a stream has one of its own. */

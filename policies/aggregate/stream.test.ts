@@ -281,7 +281,7 @@ describe('what operators see of a streamed answer', () => {
       id: 'id-1',
       route: 'page',
       complete: false,
-      failed: [{ part: 'b', error: 'status' }],
+      failed: [{ part: 'b', outcome: 'failed', error: 'status', status: 500 }],
     })
     expect(page.metric('sluice_parts_total', { part: 'a', outcome: 'ok' })).toBe(1)
   })

@@ -61,6 +61,13 @@ describe('the log at a terminal', () => {
     ])
   })
 
+  test('cuts a long reason why a part of an answer is missing', () => {
+    const { log, written } = lines(createTerminalLogger)
+    const failed = [{ part: 'stock', outcome: 'failed', error: 'shape', cause: 'x'.repeat(5_000) }]
+    log.info('request', { ...REQUEST, policies: { aggregate: { complete: false, failed } } })
+    expect(written).toEqual([`10:00:00 GET /x 200 5 ms  (page)  incomplete, stock: shape (${'x'.repeat(99)}…)`])
+  })
+
   test('gives mistakes of a configuration a line each', () => {
     const { log, written } = lines(createTerminalLogger)
     log.error('configuration not reloaded', { file: 'a.yaml', mistakes: ['a.yaml:1:1  one', 'a.yaml:2:1  two'] })

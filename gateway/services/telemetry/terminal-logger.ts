@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts'
-import type { CallRecord } from '../../core/record.ts'
 import type { Logger } from '../../core/telemetry.ts'
+import { describeTrouble } from './request-trouble.ts'
 
 type Facts = Readonly<Record<string, unknown>>
 
@@ -16,13 +16,12 @@ export function createTerminalLogger(clock: Clock, write: (line: string) => void
   return { info: log(''), warn: log('! '), error: log('!! ') }
 }
 
-function describeRequest({ method, path, status, durationMs, route, failure, calls }: Facts): string {
-  const failed = ((calls ?? []) as readonly CallRecord[]).flatMap((call) =>
-    call.failure === undefined ? [] : [`${call.part ?? call.upstream}: ${call.failure}`],
-  )
-  const notes = [failure, ...failed].filter((note) => note !== undefined)
-  const where = route === undefined ? '' : `  (${route})`
-  return `${method} ${path ?? '?'} ${status} ${durationMs} ms${where}${notes.length > 0 ? `  ${notes.join(', ')}` : ''}`
+function describeRequest({ method, path, status, durationMs, route, ...facts }: Facts): string {
+  return `${method} ${path ?? '?'} ${status} ${durationMs} ms${describeRoute(route)}${describeTrouble(facts)}`
+}
+
+function describeRoute(route: unknown): string {
+  return route === undefined ? '' : `  (${route})`
 }
 
 /** A list of mistakes gets a line each, the form `check` prints. */
