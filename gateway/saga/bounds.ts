@@ -1,8 +1,8 @@
 import type { SagaEntry } from './saga-entry.ts'
 
-/** Since when undoing it is tried, in milliseconds since the Unix epoch. */
-export function sinceMs({ undoingSinceMs, beganAtMs }: SagaEntry): number {
-  return undoingSinceMs ?? beganAtMs
+/** Until when undoing it is tried, in milliseconds since the Unix epoch. */
+export function boundOf({ undoingSinceMs, beganAtMs, draft }: SagaEntry): number {
+  return (undoingSinceMs ?? beganAtMs) + draft.withinMs
 }
 
 /** Whether upstreams may have forgotten the keys of its writes. */
@@ -12,5 +12,5 @@ export function isForgotten({ requeuedAtMs, beganAtMs, draft }: SagaEntry, nowMs
 
 /** Whether the time is up in which undoing is tried. */
 export function isLate(entry: SagaEntry, nowMs: number): boolean {
-  return nowMs - sinceMs(entry) >= entry.draft.withinMs
+  return nowMs >= boundOf(entry)
 }

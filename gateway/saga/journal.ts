@@ -209,7 +209,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
         const cancel = clock.after(waitMs, end)
         const forget = news.follow(id, (told) => {
           entry = told
-          if (told.state !== 'undoing' || told.attempts > 0) end()
+          if (told.state !== 'undoing' || told.nextAtMs !== undefined) end()
         })
         wake()
       })

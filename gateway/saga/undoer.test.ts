@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { recordTelemetry } from '../../tests/support/recorded-telemetry.ts'
 import { sagaOf } from '../../tests/support/saga-conformance.ts'
+import { seededRandom } from '../../tests/support/seeded-random.ts'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import type { OwnRequest } from '../core/own-request.ts'
 import { createCompensationOperations } from './compensation-operations.ts'
@@ -34,18 +35,18 @@ function toUndo(id: string, writes: readonly JournalWrite[], attempts = 0): Saga
 
 type Ask = (upstream: string, request: OwnRequest, nth: number) => Response | Promise<Response>
 
-/** Has sagas undone, which began at the time 0 and may be tried for a minute; each pause is as long as it can be. */
-async function openUndoer(sagas: readonly (readonly JournalWrite[])[], ask: Ask) {
+/** Has sagas undone, which began at the time 0 and may be tried for a minute; each pause is the longest unless chance is given. */
+async function openUndoer(sagas: readonly (readonly JournalWrite[])[], ask: Ask, random = () => 0) {
   const clock = createVirtualClock(0)
   const storage = createMemorySagas({ now: clock.now })
   for (const [i, writes] of sagas.entries()) await storage.add(toUndo(`${i}`, writes))
-  const { log, metrics } = recordTelemetry()
+  const { log, metrics, lines } = recordTelemetry()
   /** Whom it has asked for what, and when in seconds. */
   const asked: string[] = []
   const undoer = createUndoer({
     storage,
     clock,
-    random: () => 0,
+    random,
     log,
     metrics,
     news: createSagaNews(),
@@ -56,9 +57,10 @@ async function openUndoer(sagas: readonly (readonly JournalWrite[])[], ask: Ask)
   })
   undoer.wake()
   await clock.advance(0)
-  return { clock, storage, undoer, asked, left: () => storage.counts() }
+  return { clock, storage, undoer, asked, lines, left: () => storage.counts() }
 }
 
+const ANNOUNCED = 'A write is still to be undone'
 const NOTHING = { open: 0, undoing: 0, parked: 0 }
 const refused = () => new Response(null, { status: 409 })
 const done = (status = 204) => new Response(null, { status })
@@ -67,8 +69,28 @@ describe('an undoer', () => {
   test('tries once more shortly before the time is over, and at its end, and then no more', async () => {
     const { clock, asked, left } = await openUndoer([[writeTo('a')]], refused)
     await clock.advance(120_000)
-    expect(asked).toEqual([0, 1, 2, 4, 8, 16, 32, 58, 60].map((second) => `${second} DELETE a`))
+    expect(asked).toEqual([0, 1, 3, 7, 15, 31, 58, 60].map((second) => `${second} DELETE a`))
     expect(await left()).toEqual({ ...NOTHING, parked: 1 })
+  })
+
+  test.each([
+    { name: 'is away', answer: () => new Response(null, { status: 500 }) },
+    {
+      name: 'is away for a time it names',
+      answer: () => new Response(null, { status: 503, headers: { 'retry-after': '7' } }),
+    },
+    {
+      name: 'is away for longer than it may be tried',
+      answer: () => new Response(null, { status: 503, headers: { 'retry-after': '200' } }),
+    },
+    { name: 'is there', answer: refused },
+  ])('tries again when it has announced to, where an upstream that fails $name', async ({ answer }) => {
+    const { clock, asked, lines } = await openUndoer([[writeTo('a')]], answer, seededRandom(7))
+    await clock.advance(70_000)
+    const announced = lines.flatMap(({ message, facts }) => (message === ANNOUNCED ? [facts.retryInMs as number] : []))
+    const came = asked.map((each) => Number.parseFloat(each) * 1_000)
+    expect(announced.length).toBeGreaterThan(0)
+    expect(came.slice(1).map((ms, i) => Math.round(ms - (came[i] ?? 0)))).toEqual(announced)
   })
 
   test('does not let one write wait for the failures of another', async () => {
@@ -77,7 +99,7 @@ describe('an undoer', () => {
       nth <= (failures[upstream] ?? 0) ? refused() : done(),
     )
     await clock.advance(10_000)
-    expect(asked).toEqual(['0 DELETE b', '1 DELETE b', '2 DELETE b', '4 DELETE b', '4 DELETE a', '5 DELETE a'])
+    expect(asked).toEqual(['0 DELETE b', '1 DELETE b', '3 DELETE b', '7 DELETE b', '7 DELETE a', '8 DELETE a'])
     expect(await left()).toEqual(NOTHING)
   })
 
@@ -111,10 +133,10 @@ describe('an undoer', () => {
     const inUse = () => new Response('this Idempotency-Key is in use', { status: 409 })
     const { clock, asked, left } = await openUndoer([[writeTo('a', { stage: 'unknown' })]], (_, { method }, nth) => {
       if (method === 'DELETE') return done()
-      return nth < 8 ? inUse() : done(201)
+      return nth < 7 ? inUse() : done(201)
     })
     await clock.advance(59_000)
-    expect(asked.slice(-3)).toEqual(['32 POST a', '58 POST a', '58 DELETE a'])
+    expect(asked.slice(-3)).toEqual(['31 POST a', '58 POST a', '58 DELETE a'])
     expect(await left()).toEqual(NOTHING)
   })
 
@@ -123,7 +145,7 @@ describe('an undoer', () => {
     await clock.advance(100_000)
     await createCompensationOperations({ storage, clock, wake: undoer.wake }).retry('0')
     await clock.advance(58_000)
-    expect(asked.slice(9)).toEqual([100, 101, 102, 104, 108, 116, 132, 158].map((second) => `${second} DELETE a`))
+    expect(asked.slice(8)).toEqual([100, 101, 103, 107, 115, 131, 158].map((second) => `${second} DELETE a`))
     expect(await left()).toEqual({ ...NOTHING, undoing: 1 })
     await clock.advance(2_000)
     expect(await left()).toEqual({ ...NOTHING, parked: 1 })

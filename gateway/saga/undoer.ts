@@ -4,7 +4,8 @@ import type { AskUpstream } from '../core/own-request.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
 import { createUpstreamPauses } from '../events/upstream-pauses.ts'
-import { isForgotten, isLate, sinceMs } from './bounds.ts'
+import { boundOf, isForgotten, isLate } from './bounds.ts'
+import { createRounds } from './rounds.ts'
 import { type JournalWrite, nextToUndo, type SagaEntry, type SagaState, withWrite } from './saga-entry.ts'
 import type { SagaNews } from './saga-news.ts'
 import { JournalClosedError, SagaGoneError, type SagaStorage } from './saga-storage.ts'
@@ -31,26 +32,31 @@ export interface Undoer {
   stop(): Promise<void>
 }
 
+/** What other gateways have left is found by looking. */
 const SWEEP_MS = 1_000
 const BATCH = 100
 /** Sagas that are undone at once, each write after write. */
 const AT_ONCE = 16
 /** The last try must be over before the bound is. */
 const LAST_TRY_MS = 2_000
-const RETRY: Backoff = { baseMs: 500, maxMs: 60_000 }
+const RETRY: Backoff = { baseMs: 1_000, maxMs: 60_000 }
+/** Those that wait for one upstream come back within this time, not all at once. */
+const SPREAD_MS = 1_000
 /** Among the pauses, and no name of an upstream. */
 const JOURNAL = ''
 
-/** Starts an undoer: it looks when it is woken, and every second in any case. */
+/** Starts an undoer: it looks when it is woken, when an attempt is due, and every second in any case. */
 export function createUndoer(parts: UndoerParts): Undoer {
   const { storage, clock, random, log, metrics, news, onStep } = parts
   const stopping = new AbortController()
   const { signal } = stopping
   const pauses = createUpstreamPauses(random)
   const busy = new Map<string, Promise<void>>()
-  let looking: Promise<void> | undefined
-  let wasWoken = false
-  let cancelSweep = () => {}
+  const rounds = createRounds({
+    clock,
+    everyMs: SWEEP_MS,
+    look: () => look().catch((error: unknown) => log.error('Cannot read the journal', { reason: messageOf(error) })),
+  })
 
   async function look(): Promise<void> {
     if (pauses.left(JOURNAL, clock.monotonic()) !== undefined) return
@@ -62,7 +68,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
         .catch((error: unknown) => report(entry, error))
         .finally(() => {
           busy.delete(entry.id)
-          if (due.length > AT_ONCE && busy.size === 0) wake()
+          if (due.length > AT_ONCE && busy.size === 0) rounds.wake()
         })
       busy.set(entry.id, work)
     }
@@ -75,8 +81,8 @@ export function createUndoer(parts: UndoerParts): Undoer {
       const write = nextToUndo(entry)
       if (!write?.compensation) return finish(entry)
       const undoable = { entry, write, compensation: write.compensation }
-      const pausedForMs = pauses.left(upstreamOf(undoable), clock.monotonic())
-      if (pausedForMs !== undefined && !isLate(entry, clock.now())) return wait(entry, clock.now() + pausedForMs)
+      const pausedForMs = pausedFor(undoable)
+      if (pausedForMs > 0 && !isLate(entry, clock.now())) return wait(entry, pausedForMs)
       const finding = await attempt(undoable)
       const next = await conclude(undoable, finding)
       if (!next) return
@@ -102,7 +108,8 @@ export function createUndoer(parts: UndoerParts): Undoer {
   }
 
   /** The saga as it is now; undefined when it has to wait. */
-  async function conclude({ entry, write, compensation }: Undoable, finding: Finding): Promise<SagaEntry | undefined> {
+  async function conclude(undoable: Undoable, finding: Finding): Promise<SagaEntry | undefined> {
+    const { entry, write, compensation } = undoable
     switch (finding.kind) {
       case 'undone':
         count('undone')
@@ -118,7 +125,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
       case 'hopeless':
         return giveUp(entry, write, finding.reason)
       case 'again':
-        return postpone(entry, write, finding)
+        return postpone(undoable, finding)
     }
   }
 
@@ -139,16 +146,18 @@ export function createUndoer(parts: UndoerParts): Undoer {
   }
 
   async function postpone(
-    entry: SagaEntry,
-    write: JournalWrite,
+    undoable: Undoable,
     { reason, afterMs = 0 }: Extract<Finding, { kind: 'again' }>,
   ): Promise<SagaEntry | undefined> {
+    const { entry, write } = undoable
     const nowMs = clock.now()
     const attempts = entry.attempts + 1
-    const leftMs = sinceMs(entry) + entry.draft.withinMs - nowMs
-    const waitMs = Math.max(afterMs, backoffMs(RETRY, attempts, random))
+    const leftMs = boundOf(entry) - nowMs
     if (leftMs <= 0) return giveUp(entry, write, `not undone in time, tried ${attempts} times: ${reason}`)
-    const nextAtMs = Math.round(nowMs + Math.min(waitMs, leftMs > LAST_TRY_MS * 2 ? leftMs - LAST_TRY_MS : leftMs))
+    const pausedForMs = pausedFor(undoable)
+    const waitMs = Math.max(afterMs, backoffMs(RETRY, attempts, random), spread(pausedForMs))
+    const lastTryMs = leftMs > LAST_TRY_MS * 2 ? leftMs - LAST_TRY_MS : leftMs
+    const nextAtMs = Math.ceil(nowMs + Math.min(waitMs, pausedForMs > lastTryMs ? leftMs : lastTryMs))
     count('postponed')
     log.warn('A write is still to be undone', {
       ...factsOf(entry, write),
@@ -156,15 +165,26 @@ export function createUndoer(parts: UndoerParts): Undoer {
       retryInMs: nextAtMs - nowMs,
       reason,
     })
-    await put({ ...entry, attempts, nextAtMs })
+    await sleepUntil(nextAtMs, { ...entry, attempts })
     return undefined
   }
 
   /** Not asked at all: that is no attempt. */
-  async function wait(entry: SagaEntry, untilMs: number): Promise<void> {
-    const boundMs = sinceMs(entry) + entry.draft.withinMs
-    const nextAtMs = Math.min(Math.round(untilMs + random() * SWEEP_MS), boundMs)
-    await put({ ...entry, attempts: Math.max(1, entry.attempts), nextAtMs })
+  async function wait(entry: SagaEntry, pausedForMs: number): Promise<void> {
+    await sleepUntil(Math.min(Math.ceil(clock.now() + spread(pausedForMs)), boundOf(entry)), entry)
+  }
+
+  async function sleepUntil(nextAtMs: number, entry: SagaEntry): Promise<void> {
+    await put({ ...entry, nextAtMs })
+    rounds.wakeAt(nextAtMs)
+  }
+
+  function pausedFor(undoable: Undoable): number {
+    return pauses.left(upstreamOf(undoable), clock.monotonic()) ?? 0
+  }
+
+  function spread(pausedForMs: number): number {
+    return pausedForMs > 0 ? pausedForMs + random() * SPREAD_MS : 0
   }
 
   async function finish(entry: SagaEntry): Promise<void> {
@@ -199,33 +219,11 @@ export function createUndoer(parts: UndoerParts): Undoer {
     metrics.count('sluice_compensations_total', { outcome })
   }
 
-  function wake(): void {
-    if (signal.aborted) return
-    if (looking) wasWoken = true
-    else lookNow()
-  }
-
-  function lookNow(): void {
-    cancelSweep()
-    wasWoken = false
-    looking = look()
-      .catch((error: unknown) => log.error('Cannot read the journal', { reason: messageOf(error) }))
-      .finally(() => {
-        looking = undefined
-        if (signal.aborted) return
-        if (wasWoken) lookNow()
-        else cancelSweep = clock.after(SWEEP_MS, lookNow)
-      })
-  }
-
-  cancelSweep = clock.after(SWEEP_MS, lookNow)
-
   return {
-    wake,
+    wake: rounds.wake,
     async stop() {
       stopping.abort(new Error('the gateway stops'))
-      cancelSweep()
-      await looking
+      await rounds.stop()
       await Promise.all(busy.values())
     },
   }
