@@ -8,7 +8,8 @@ export interface AmqpConnection {
   readonly maxChannels: number
   /**
    * Settles as `answer` does, something the broker owes an answer to at once. One that has not come within 10 s, though
-   * there be heartbeats, never will: the connection is abandoned, and `answer` rejects with that.
+   * there be heartbeats, never will: the connection is abandoned, and this rejects with `NoAnswerError`. It rejects, too,
+   * when the connection ends, where the client leaves whoever waits for a channel to close waiting for ever.
    */
   awaitAnswer<Result>(answer: Promise<Result>): Promise<Result>
   /** When the broker last said anything, by the monotonic clock. */
@@ -24,6 +25,17 @@ export interface AmqpConnection {
   abandon(reason: string): void
   /** Says goodbye, and drops the connection if the broker does not answer that in time. */
   close(): Promise<void>
+}
+
+/** The broker has not answered what it owes an answer to at once. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError'
+  readonly afterMs: number
+
+  constructor(afterMs: number) {
+    super(`the broker did not answer within ${afterMs} ms`)
+    this.afterMs = afterMs
+  }
 }
 
 export interface AmqpConnectionOptions {
@@ -52,18 +64,23 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
   const client = new GuardedClient(withDefaults(options.url))
   const ended = Promise.withResolvers<string>()
   let heardAtMs = clock.monotonic()
+  const unanswered = new Set<(reason: Error) => void>()
   let lastError: string | undefined
 
+  const end = (reason: string) => {
+    ended.resolve(reason)
+    for (const reject of unanswered) reject(new Error(reason))
+  }
   const abandon = (reason: string) => {
     lastError ??= reason
     client.drop(reason)
     client.endChannels(reason)
-    ended.resolve(reason)
+    end(reason)
   }
   client.onerror = ({ message }) => {
     lastError ??= message
   }
-  client.ondisconnect = (error) => ended.resolve(lastError ?? error?.message ?? 'the broker closed the connection')
+  client.ondisconnect = (error) => end(lastError ?? error?.message ?? 'the broker closed the connection')
   client.onblocked = options.onBlocked
   client.onunblocked = options.onUnblocked
 
@@ -91,12 +108,18 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
   }
 
   async function awaitAnswer<Result>(answer: Promise<Result>): Promise<Result> {
-    const late = `the broker did not answer within ${ANSWER_TIMEOUT_MS} ms`
-    const cancel = clock.after(ANSWER_TIMEOUT_MS, () => abandon(late))
+    const { promise, reject } = Promise.withResolvers<never>()
+    const cancel = clock.after(ANSWER_TIMEOUT_MS, () => {
+      const late = new NoAnswerError(ANSWER_TIMEOUT_MS)
+      reject(late)
+      abandon(late.message)
+    })
+    unanswered.add(reject)
     try {
-      return await answer
+      return await Promise.race([answer, promise])
     } finally {
       cancel()
+      unanswered.delete(reject)
     }
   }
 
@@ -113,8 +136,7 @@ export async function connectAmqp(options: AmqpConnectionOptions): Promise<AmqpC
       if (isProbing) return
       isProbing = true
       void awaitAnswer(openChannel())
-        // Not waited for: when the connection ends meanwhile, the client leaves whoever waits for this waiting for ever.
-        .then((channel) => void channel.close().catch(() => {}))
+        .then((channel) => awaitAnswer(channel.close()))
         .catch(() => {})
         .finally(() => {
           isProbing = false

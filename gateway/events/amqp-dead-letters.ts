@@ -1,4 +1,4 @@
-import type { AMQPChannel, AMQPMessage } from '@cloudamqp/amqp-client'
+import type { AMQPMessage } from '@cloudamqp/amqp-client'
 import { type Clock, sleep } from '../core/clock.ts'
 import {
   type DeadLetter,
@@ -9,6 +9,7 @@ import {
 } from '../core/operations.ts'
 import { readRefusal } from './broker-refusal.ts'
 import { type DeadMessage, readDeadLetter } from './dead-letter.ts'
+import { createOnChannel } from './dead-letter-channel.ts'
 import { detailOf } from './dead-letter-detail.ts'
 import { createSender } from './dead-letter-sender.ts'
 import { keepConnection } from './kept-connection.ts'
@@ -19,7 +20,7 @@ export interface AmqpDeadLettersOptions {
   /** Names of the queues of dead letters. */
   readonly queues: readonly string[]
   readonly clock: Clock
-  /** Told of each letter that was given up, once it is gone. */
+  /** Told of each letter that was given up, once the broker has taken it off. */
   readonly onDiscard?: (letter: DeadLetter) => void
 }
 
@@ -49,30 +50,13 @@ const MOST_SHOWN = 10
  */
 export function createAmqpDeadLetters({ url, queues, clock, onDiscard }: AmqpDeadLettersOptions): AmqpDeadLetters {
   const kept = keepConnection(url, clock)
+  const onChannel = createOnChannel(kept)
   let turn: Promise<unknown> = Promise.resolve()
 
-  /** Gives back what was fetched and not taken, whatever happens. */
-  async function onChannel<Result>(work: (channel: AMQPChannel) => Promise<Result>): Promise<Result> {
-    try {
-      const connection = await kept.get()
-      const channel = await connection.openChannel()
-      try {
-        return await work(channel)
-      } finally {
-        // The client leaves whoever waits for this waiting for ever when the connection ends meanwhile.
-        if (!channel.closed) await Promise.race([channel.close(), connection.ended])
-      }
-    } catch (cause) {
-      if (cause instanceof OperationRefused) throw cause
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new OperationRefused('unavailable', `Cannot reach the dead letters on the broker: ${reason}`, { cause })
-    }
-  }
-
   function count(queue: string): Promise<number | undefined> {
-    return onChannel(async (channel) => {
+    return onChannel(queue, async ({ raw, ask }) => {
       try {
-        return (await channel.queueDeclare(queue, { passive: true })).messageCount
+        return (await ask(raw.queueDeclare(queue, { passive: true }))).messageCount
       } catch (error) {
         if (readRefusal(error)?.code === 404) return undefined
         throw error
@@ -92,21 +76,19 @@ export function createAmqpDeadLetters({ url, queues, clock, onDiscard }: AmqpDea
     const messages = (await count(queue)) ?? 0
     let [held, bytes] = [0, 0]
     if (messages === 0) return
-    try {
-      await onChannel(async (channel) => {
-        for (let i = 0; i < messages && held < most && bytes < MOST_BYTES; i++) {
-          const found = await channel.basicGet(queue, { noAck: false })
-          if (!found) return
-          held++
-          bytes += found.bodySize
-          if ((await each(toMessage(found), () => channel.basicAck(found.deliveryTag))) === 'kept') continue
-          held--
-          bytes -= found.bodySize
-        }
-      })
-    } finally {
-      await givenBack(queue, held)
-    }
+    await onChannel(queue, async ({ raw, ask }) => {
+      for (let i = 0; i < messages && held < most && bytes < MOST_BYTES; i++) {
+        const found = await ask(raw.basicGet(queue, { noAck: false }))
+        if (!found) return
+        held++
+        bytes += found.bodySize
+        if ((await each(toMessage(found), () => raw.basicAck(found.deliveryTag))) === 'kept') continue
+        held--
+        bytes -= found.bodySize
+      }
+    })
+    // What was taken is taken, whether the broker can say how many lie there again or not.
+    await givenBack(queue, held).catch(() => {})
   }
 
   /** A quorum queue takes back what a closed channel held a moment after it has said that the channel is closed. */
@@ -117,7 +99,7 @@ export function createAmqpDeadLetters({ url, queues, clock, onDiscard }: AmqpDea
 
   /** Sends back what is wanted of a queue, and takes it off. */
   function replayFrom(queue: string, isWanted: (letter: DeadLetter) => boolean, tally: Replayed): Promise<void> {
-    return onChannel(async (sending) => {
+    return onChannel(queue, async (sending) => {
       const send = await createSender(sending, clock)
       await read(queue, MOST_SEARCHED, async (message, take) => {
         const letter = await readDeadLetter(message, queue)
@@ -142,21 +124,15 @@ export function createAmqpDeadLetters({ url, queues, clock, onDiscard }: AmqpDea
     })
   }
 
-  /** Hands every letter of this id to `each`. Throws when there is none. */
-  async function readAll(
-    id: string,
+  /** Hands every letter of a queue that has this id to `each`. */
+  function readOf(
+    { queue, id }: { readonly queue: string; readonly id: string },
     each: (letter: DeadLetter, message: DeadMessage, take: () => Promise<void>) => Promise<'kept' | 'taken'>,
   ): Promise<void> {
-    let found = 0
-    for (const queue of queues) {
-      await read(queue, MOST_SEARCHED, async (message, take) => {
-        const letter = await readDeadLetter(message, queue)
-        if (letter.id !== id) return 'kept'
-        found++
-        return each(letter, message, take)
-      })
-    }
-    if (found === 0) throw notFound(id)
+    return read(queue, MOST_SEARCHED, async (message, take) => {
+      const letter = await readDeadLetter(message, queue)
+      return letter.id === id ? await each(letter, message, take) : 'kept'
+    })
   }
 
   function notFound(id: string): OperationRefused {
@@ -200,22 +176,29 @@ export function createAmqpDeadLetters({ url, queues, clock, onDiscard }: AmqpDea
     show: (id) =>
       inTurn(async () => {
         const found: DeadLetterDetail[] = []
-        await readAll(id, async (letter, message) => {
-          if (found.length < MOST_SHOWN) found.push({ ...letter, ...detailOf(message) })
-          return 'kept'
-        })
+        for (const queue of queues) {
+          await readOf({ queue, id }, async (letter, message) => {
+            if (found.length < MOST_SHOWN) found.push({ ...letter, ...detailOf(message) })
+            return 'kept'
+          })
+        }
+        if (found.length === 0) throw notFound(id)
         return found
       }),
 
     discard: (id) =>
       inTurn(async () => {
         const gone: DeadLetter[] = []
-        await readAll(id, async (letter, _, take) => {
-          await take()
-          gone.push(letter)
-          onDiscard?.(letter)
-          return 'taken'
-        })
+        for (const queue of queues) {
+          const told = gone.length
+          await readOf({ queue, id }, async (letter, _, take) => {
+            await take()
+            gone.push(letter)
+            return 'taken'
+          })
+          for (const letter of gone.slice(told)) onDiscard?.(letter)
+        }
+        if (gone.length === 0) throw notFound(id)
         return gone
       }),
 

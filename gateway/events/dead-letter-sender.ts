@@ -1,7 +1,7 @@
-import type { AMQPChannel } from '@cloudamqp/amqp-client'
 import type { Clock } from '../core/clock.ts'
 import { OperationRefused } from '../core/operations.ts'
 import { type DeadMessage, originOf, replayProperties } from './dead-letter.ts'
+import type { DeadLetterChannel } from './dead-letter-channel.ts'
 
 /** Sends a dead letter to the queue it died in. Resolves once the broker has it, or with why it has not. */
 export type SendBack = (message: DeadMessage) => Promise<{ readonly refusal?: string }>
@@ -11,13 +11,13 @@ const CONFIRM_TIMEOUT_MS = 5_000
 const MAX_REASON = 200
 
 /** Sends with confirms and the `mandatory` flag, one message at a time, on a channel of its own. */
-export async function createSender(channel: AMQPChannel, clock: Clock): Promise<SendBack> {
+export async function createSender({ raw: channel, ask }: DeadLetterChannel, clock: Clock): Promise<SendBack> {
   let isReturned = false
   // An unroutable message is returned first and acknowledged after.
   channel.onReturn = () => {
     isReturned = true
   }
-  await channel.confirmSelect()
+  await ask(channel.confirmSelect())
   return async (message) => {
     isReturned = false
     const queue = originOf(message)

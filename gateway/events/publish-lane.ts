@@ -134,7 +134,7 @@ export function createPublishLane(options: PublishLaneOptions): PublishLane {
     cancelReplacement()
     for (const reject of onClose) reject(new Error('its channel was closed: the broker did not confirm in time'))
     const raw = await opening?.then((channel) => channel.raw).catch(() => undefined)
-    if (raw && !raw.closed) await Promise.race([raw.close(), connection.ended]).catch(() => {})
+    if (raw && !raw.closed) await connection.awaitAnswer(raw.close()).catch(() => {})
   }
 
   return {
