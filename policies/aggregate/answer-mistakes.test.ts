@@ -158,14 +158,21 @@ const PLACES: readonly Case[] = [
     lines: ['static: { always: { a: 1 } }', 'parts:', part('a')],
     at: 0,
     path: 'static.always.a',
-    message: 'is a name of the answer already',
+    message: '"a" would stand twice in the answer: the part "a" has it too',
   },
   {
     name: 'a static member that is there always',
     lines: ['static: { always: { x: 1 }, complete: { x: 2 } }', 'parts:', part('a')],
     at: 0,
     path: 'static.complete.x',
-    message: 'is a name of the answer already',
+    message: '"x" would stand twice in the answer: "static.always" has it too',
+  },
+  {
+    name: 'a static member with the name of a group',
+    lines: ['static: { incomplete: { g: 1 } }', 'parts:', part('a', 'group: g')],
+    at: 0,
+    path: 'static.incomplete.g',
+    message: '"g" would stand twice in the answer: the group "g" has it too',
   },
 ]
 

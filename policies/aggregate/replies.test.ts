@@ -99,10 +99,19 @@ describe('a reply that is no JSON', () => {
     expect(outcome).toEqual({ ok: true })
   })
 
-  test('fails its part when there is no body at all', async () => {
-    const { outcome } = await compose(() => new Response(null, { status: 204 }))
-    expect(outcome).toEqual({ failed: true, error: 'invalid-response' })
-  })
+  test.each([
+    { as: 'json', headers: {} },
+    { as: 'text', headers: { 'content-type': 'text/plain' } },
+  ])(
+    'fails its part when it is a 204 that "success" does not name, and the log says what to do: $as',
+    async (sample) => {
+      const { as, headers } = sample
+      const { outcome, record } = await compose(() => new Response(null, { status: 204, headers }), { as })
+      expect(outcome).toEqual({ failed: true, error: 'invalid-response' })
+      const cause = 'a 204 has no body: name it in "success" if it is to stand for null'
+      expect(record).toMatchObject({ policies: { aggregate: { failed: [{ part: 'a', cause }] } } })
+    },
+  )
 
   test('fails its part when the body breaks off', async () => {
     const { outcome } = await compose(() => {

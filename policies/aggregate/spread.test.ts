@@ -34,9 +34,25 @@ describe('spread', () => {
       parts: { a: { ok: true }, b: { failed: true, error: 'conflict' }, c: { ok: true } },
     })
     expect(page.records[0]).toMatchObject({
-      policies: { aggregate: { failed: [{ part: 'b', error: 'conflict', cause: 'another part has "x" too' }] } },
+      policies: { aggregate: { failed: [{ part: 'b', error: 'conflict', cause: 'the part "a" has "x" too' }] } },
     })
     expect(page.metric('sluice_parts_total', { part: 'b', outcome: 'failed' })).toBe(1)
+  })
+
+  test.each([
+    { name: 'x', whose: 'the part "x"' },
+    { name: 'g', whose: 'the group "g"' },
+    { name: 's', whose: '"static"' },
+  ])('says in the log that $whose has the name too', async ({ name, whose }) => {
+    const page = await openPage({
+      parts: { a: SPREAD, x: {}, y: { group: 'g' } },
+      settings: { static: { incomplete: { s: 1 } } },
+      answers: { a: { [name]: 1 }, x: 2, y: 3 },
+    })
+    await page.fetch()
+    expect(page.records[0]).toMatchObject({
+      policies: { aggregate: { failed: [{ part: 'a', error: 'conflict', cause: `${whose} has "${name}" too` }] } },
+    })
   })
 
   test('fails the part that brings the name of another, wherever that stands and whatever became of it', async () => {

@@ -1,6 +1,7 @@
 import { PartFailure } from '../failure.ts'
 import { type Failed, type Outcome, textOf } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
+import { quoted } from '../reply/invalid.ts'
 import { isMapping, membersOf } from '../reply/slices.ts'
 import { fallBack } from '../run/fall-back.ts'
 import type { Composition } from '../run/plan.ts'
@@ -17,8 +18,8 @@ export function compileConflicts(layout: Layout, parts: readonly Part[]): (compo
   return (composition) => {
     if (composition.decider) return composition
     const outcomes = [...composition.outcomes]
-    for (const { names, spread } of places) {
-      const taken = new Set(names)
+    for (const { owners, spread } of places) {
+      const taken = new Map(owners)
       for (const index of spread) {
         const part = parts[index]
         const outcome = outcomes[index]
@@ -31,18 +32,19 @@ export function compileConflicts(layout: Layout, parts: readonly Part[]): (compo
   }
 }
 
-function withoutConflict(part: Part, outcome: Outcome, taken: Set<string>): Outcome {
+/** `taken` has what each name is of, in words. */
+function withoutConflict(part: Part, outcome: Outcome, taken: Map<string, string>): Outcome {
   const names = namesIn(outcome)
   const twice = names.find((name) => taken.has(name))
   if (twice !== undefined) {
-    const failure = new PartFailure('conflict', { cause: `another part has ${JSON.stringify(twice.slice(0, 80))} too` })
+    const failure = new PartFailure('conflict', { cause: `${taken.get(twice)} has ${quoted(twice)} too` })
     // A stand-in that collides has nothing that could stand in for it.
     const isStandIn = outcome.kind === 'fallback' && outcome.shown === part.fallback
     return isStandIn
       ? { kind: 'failed', part: part.name, failure }
       : withoutConflict(part, fallBack(part, failure), taken)
   }
-  for (const name of names) taken.add(name)
+  for (const name of names) taken.set(name, `the part "${part.name}"`)
   return outcome
 }
 

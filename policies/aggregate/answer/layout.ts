@@ -81,15 +81,25 @@ function encode(text: string): Json {
   return new TextEncoder().encode(text)
 }
 
-/** The names that stand in an object whatever the replies are, and the parts whose members stand beside them. */
-export function placesIn({
-  slots,
-  fixed,
-}: Layout): { readonly names: ReadonlySet<string>; readonly spread: number[] }[] {
-  const own = [...fixed.complete, ...fixed.incomplete].map(({ name }) => name)
+/** One object of the answer. */
+interface Place {
+  /** The names that stand in it whatever the replies are, each with what it is of, in words. */
+  readonly owners: ReadonlyMap<string, string>
+  /** The parts whose members stand beside them. */
+  readonly spread: readonly number[]
+}
+
+/** Every object of the answer that has names of the file in it. */
+export function placesIn({ slots, fixed }: Layout): Place[] {
+  const own = [...fixed.complete, ...fixed.incomplete].map(({ name }) => [name, '"static"'] as const)
   const inner = slots.flatMap((slot) => (slot.kind === 'group' ? [{ slots: slot.slots, own: [] }] : []))
   return [{ slots, own }, ...inner].map((place) => ({
-    names: new Set([...place.own, ...place.slots.flatMap((slot) => (slot.kind === 'spread' ? [] : [slot.name]))]),
+    owners: new Map([
+      ...place.own,
+      ...place.slots.flatMap((slot) =>
+        slot.kind === 'spread' ? [] : [[slot.name, `the ${slot.kind} "${slot.name}"`] as const],
+      ),
+    ]),
     spread: place.slots.flatMap((slot) => (slot.kind === 'spread' ? [slot.index] : [])),
   }))
 }

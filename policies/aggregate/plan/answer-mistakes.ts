@@ -98,9 +98,14 @@ function conflictMistakes(settings: AggregateOptions): OptionMistake[] {
     .map(([name, { group }]) => ({ path: ['parts', name, 'group'], message: `is the name of a part too: "${group}"` }))
   for (const [when, members] of Object.entries(fixed)) {
     for (const member of Object.keys(members)) {
-      const isTwice =
-        top.has(member) || groups.has(member) || (when !== 'always' && Object.hasOwn(fixed.always, member))
-      if (isTwice) mistakes.push({ path: ['static', when, member], message: 'is a name of the answer already' })
+      const owner = top.has(member)
+        ? `the part "${member}"`
+        : groups.has(member)
+          ? `the group "${member}"`
+          : when !== 'always' && Object.hasOwn(fixed.always, member)
+            ? '"static.always"'
+            : undefined
+      if (owner !== undefined) mistakes.push({ path: ['static', when, member], message: standsTwice(member, owner) })
     }
   }
   if (shown.every(([, { spread }]) => !spread)) {
@@ -109,6 +114,10 @@ function conflictMistakes(settings: AggregateOptions): OptionMistake[] {
       : [...mistakes, { path: ['on-conflict'], message: 'is never used: no part has "spread"' }]
   }
   return settings['on-conflict'] === 'error' ? [...mistakes, ...spreadMistakes(settings, named, groups)] : mistakes
+}
+
+function standsTwice(member: string, owner: string): string {
+  return `"${member}" would stand twice in the answer: ${owner} has it too`
 }
 
 function spreadMistakes(
@@ -134,7 +143,7 @@ function spreadMistakes(
         : [
             {
               path: ['parts', name, ...path],
-              message: `"${member}" would stand twice in the answer: ${owner} has it too`,
+              message: standsTwice(member, owner),
             },
           ]
     })

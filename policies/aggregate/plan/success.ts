@@ -19,8 +19,12 @@ export interface Success {
   isEmpty(status: number): boolean
 }
 
-/** Statuses that never have a body (RFC 9110 §6.4.1). */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** True for a status that never has a body (RFC 9110 §6.4.1). */
+export function isBodiless(status: number): boolean {
+  return BODILESS.has(status)
+}
 
 /** Compiles the statuses that are a success. */
 export function compileSuccess(written: z.output<typeof statuses>): Success {
@@ -28,6 +32,6 @@ export function compileSuccess(written: z.output<typeof statuses>): Success {
   const classes = new Set(written.filter((status) => typeof status === 'string').map((text) => Number(text[0])))
   return {
     includes: (status) => named.has(status) || classes.has(Math.floor(status / 100)),
-    isEmpty: (status) => BODILESS.has(status) && named.has(status),
+    isEmpty: (status) => isBodiless(status) && named.has(status),
   }
 }

@@ -1,9 +1,10 @@
 import { discard, type Fields, fieldsOf, type Reply as Received } from '../../../gateway/core/read-reply.ts'
 import type { StopSource } from '../../../gateway/core/stop.ts'
 import { PartFailure } from '../failure.ts'
-import type { Success } from '../plan/success.ts'
+import { isBodiless, type Success } from '../plan/success.ts'
 import { readBody, tooLarge } from './body.ts'
 import type { Format } from './formats/format.ts'
+import { invalid } from './invalid.ts'
 import { type MediaType, readMediaType } from './media-type.ts'
 
 /** A part's reply, read whole. */
@@ -41,6 +42,7 @@ export function readReply(response: Received, accepted: Accepted, stop: StopSour
       discard(response)
       return { status, headers, json: NULL, body: null }
     }
+    if (isBodiless(status)) throw invalid(`a ${status} has no body: name it in "success" if it is to stand for null`)
     const type = readMediaType(headers.get('content-type'), accepted.format.accepts)
     const bytes = readBody(response, { maxBytes: accepted.maxBytes, stop })
     const unread = { response, headers, type, accepted }
