@@ -14,6 +14,9 @@ const STEADY_LOAD = fileURLToPath(new URL('../measure/steady-load.ts', import.me
 /** Enough to keep a contender busy although a part takes 20 ms. */
 const SATURATING_CALLS = 800
 
+/** Of what a contender can take, how much it is asked for. The last is the load a gateway ought to run at. */
+const SHARES = [0.1, 0.25, 0.5]
+
 const steady = z.object({ overheadsMs: z.array(z.number()), errors: z.int(), mostWaiting: z.int() })
 
 async function overheadOf(url: string, rate: number, seconds: number): Promise<z.output<typeof steady>> {
@@ -35,7 +38,7 @@ async function saturationOf(url: string, count: number, seconds: number): Promis
   return (requests * 1_000_000) / durationUs
 }
 
-/** What a page takes beyond its slowest part, at half of what each contender can take, before parts of 5 to 20 ms. */
+/** What a page takes beyond its slowest part, at shares of what each contender can take, before parts of 5 to 20 ms. */
 export async function compareOverheads({ warmUpSeconds, seconds }: Plan) {
   return withLab(async (lab: Lab) => {
     const upstream = freePort()
@@ -53,25 +56,29 @@ export async function compareOverheads({ warmUpSeconds, seconds }: Plan) {
       for (const { name, port } of contenders) {
         const url = `http://127.0.0.1:${port}/page/${count}`
         await saturationOf(url, count, warmUpSeconds)
-        rate = Math.floor((await saturationOf(url, count, seconds)) / 2)
-        console.error(`Composition, overhead of ${count} parts ${name}, at ${rate} pages/s`)
-        await overheadOf(url, rate, warmUpSeconds)
-        rows.push({ name, count, rate, ...(await overheadOf(url, rate, seconds * 2)) })
+        const most = await saturationOf(url, count, seconds)
+        for (const share of SHARES) {
+          rate = Math.floor(most * share)
+          console.error(`Composition, overhead of ${count} parts ${name}, at ${rate} pages/s`)
+          await overheadOf(url, rate, warmUpSeconds)
+          rows.push({ name, count, share, rate, ...(await overheadOf(url, rate, seconds * 2)) })
+        }
       }
       const direct = { name: 'one part, asked directly', url: `http://127.0.0.1:${upstream}/part/3` }
-      rows.push({ name: direct.name, count, rate, ...(await overheadOf(direct.url, rate, seconds * 2)) })
+      rows.push({ name: direct.name, count, share: undefined, rate, ...(await overheadOf(direct.url, rate, seconds * 2)) })
     }
     return rows
   })
 }
 
 export function describeOverheads(rows: Awaited<ReturnType<typeof compareOverheads>>): string {
-  const head = ['', 'parts', 'pages/s', 'p50 ms', 'p99 ms', 'pages', 'errors']
+  const head = ['', 'parts', 'of its most', 'pages/s', 'p50 ms', 'p99 ms', 'pages', 'errors']
   return table(
     head,
-    rows.map(({ name, count, rate, overheadsMs, errors }) => [
+    rows.map(({ name, count, share, rate, overheadsMs, errors }) => [
       name,
       String(count),
+      share === undefined ? '' : `${share * 100} %`,
       String(rate),
       percentile(overheadsMs, 0.5).toFixed(2),
       percentile(overheadsMs, 0.99).toFixed(2),

@@ -93,7 +93,7 @@ export const composition: Section = {
 
 ${describeCosts(costs)}
 
-What a page takes beyond its slowest part, at a steady rate of half of what each can take (parts of 5 to 20 ms):
+What a page takes beyond its slowest part, at a steady rate, a share of what each can take (parts of 5 to 20 ms):
 
 ${describeOverheads(overheads)}
 
