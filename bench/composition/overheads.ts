@@ -65,7 +65,13 @@ export async function compareOverheads({ warmUpSeconds, seconds }: Plan) {
         }
       }
       const direct = { name: 'one part, asked directly', url: `http://127.0.0.1:${upstream}/part/3` }
-      rows.push({ name: direct.name, count, share: undefined, rate, ...(await overheadOf(direct.url, rate, seconds * 2)) })
+      rows.push({
+        name: direct.name,
+        count,
+        share: undefined,
+        rate,
+        ...(await overheadOf(direct.url, rate, seconds * 2)),
+      })
     }
     return rows
   })
