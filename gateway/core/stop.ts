@@ -20,7 +20,8 @@ export class Stop implements StopSource {
   #controller: AbortController | undefined
   #inner: Set<Stop> | undefined
   /** Not the signal's own: to add and remove one there takes longer than most of what a call needs. */
-  #listeners: Set<StopListener> | undefined
+  readonly #listeners: (StopListener | undefined)[] = []
+  #isTelling = false
 
   get reason(): unknown {
     return this.#reason
@@ -51,16 +52,21 @@ export class Stop implements StopSource {
   }
 
   #tell(reason: unknown): void {
-    if (this.#listeners) for (const listener of this.#listeners) listener.stopped(reason)
+    this.#isTelling = true
+    for (const listener of this.#listeners) listener?.stopped(reason)
+    this.#isTelling = false
   }
 
   listen(listener: StopListener): void {
-    this.#listeners ??= new Set()
-    this.#listeners.add(listener)
+    this.#listeners.push(listener)
   }
 
+  /** There are few, so looking for one costs less than a set of them. */
   unlisten(listener: StopListener): void {
-    this.#listeners?.delete(listener)
+    const at = this.#listeners.indexOf(listener)
+    if (at < 0) return
+    if (this.#isTelling) this.#listeners[at] = undefined
+    else this.#listeners.splice(at, 1)
   }
 
   /** One that can be given up alone. */

@@ -35,7 +35,7 @@ class ArrivedExchange implements Exchange {
   readonly body: IncomingBody
   readonly outgoing: HeaderEdits = new OutgoingEdits()
   readonly scope: Scope
-  readonly values: Map<Key<unknown>, unknown> = new Map()
+  readonly values = new KeyedValues()
 
   constructor(parts: ExchangeParts) {
     this.request = parts.request
@@ -64,12 +64,18 @@ class ArrivedExchange implements Exchange {
   }
 
   get<T>(key: Key<T>): T | undefined {
-    return this.values.get(key) as T | undefined
+    return this.values.byKey?.get(key) as T | undefined
   }
 
   set<T>(key: Key<T>, value: T): void {
-    this.values.set(key, value)
+    this.values.byKey ??= new Map()
+    this.values.byKey.set(key, value)
   }
+}
+
+/** Shared by the exchange and those that policies derive of it; made into a map by the first of them that keeps something. */
+class KeyedValues {
+  byKey: Map<Key<unknown>, unknown> | undefined
 }
 
 class ExchangeScope implements Scope {

@@ -10,8 +10,11 @@ export function entityTag(bytes: Uint8Array<ArrayBuffer>, sha256: Sha256): strin
   return digest instanceof Promise ? digest.then(toTag) : toTag(digest)
 }
 
+/** That of `Buffer`, which a digest may be, would make a view, and that costs more. */
+const copy = Uint8Array.prototype.slice
+
 function toTag(digest: Uint8Array): string {
-  return `"${base64url.encode(digest.subarray(0, KEPT_BYTES))}"`
+  return `"${base64url.encode(copy.call(digest, 0, KEPT_BYTES))}"`
 }
 
 /** True when `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2), or any with `*`. */

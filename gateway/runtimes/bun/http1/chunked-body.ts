@@ -1,4 +1,5 @@
 import { MalformedReply } from './malformed-reply.ts'
+import { piece } from './piece.ts'
 
 /** Longest size line with its extensions, and most bytes of trailers. */
 const MAX_LINE = 4_096
@@ -149,7 +150,7 @@ export class ChunkedBody {
 
 /** A few bytes of data must not keep all the extensions that came with them. */
 function kept(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const data = bytes.subarray(start, end)
+  const data = piece(bytes, start, end)
   return data.length * 16 < bytes.length ? new Uint8Array(data) : data
 }
 

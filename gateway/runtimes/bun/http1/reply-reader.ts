@@ -1,5 +1,6 @@
 import { ChunkedBody } from './chunked-body.ts'
 import { MalformedReply } from './malformed-reply.ts'
+import { piece } from './piece.ts'
 import { type ReplyHead, readHead } from './reply-head.ts'
 
 /** Who is told of a reply as it comes. */
@@ -56,7 +57,7 @@ export class ReplyReader {
         case 'length': {
           const end = Math.min(bytes.length, at + this.#left)
           this.#left -= end - at
-          this.#sink.body(bytes.subarray(at, end))
+          this.#sink.body(piece(bytes, at, end))
           at = end
           if (this.#left === 0) this.#finish()
           break
@@ -70,7 +71,7 @@ export class ReplyReader {
           break
         }
         case 'until-close':
-          this.#sink.body(at === 0 ? bytes : bytes.subarray(at))
+          this.#sink.body(piece(bytes, at, bytes.length))
           return false
         case 'over':
           return true
