@@ -9,7 +9,7 @@ function fields(given: Record<string, string>) {
 }
 
 const read = (content: ReadReply['content'], status = 200) =>
-  new ReadReply({ status, statusText: 'Fine', fields: fields({ 'x-a': '1' }), content })
+  new ReadReply({ status, reason: 'Fine', fields: fields({ 'x-a': '1' }) }, content)
 
 describe('a reply that was read', () => {
   test('becomes a response with all there is of it, and the body is still known', async () => {

@@ -13,39 +13,45 @@ export interface ReceivedFields extends Fields {
   toHeaders(): Headers
 }
 
-/** What a transport has read of a reply. */
-export interface ReceivedReply {
+/** What a transport has read of the head of a reply. */
+export interface ReceivedHead {
   readonly status: number
-  readonly statusText: string
+  readonly reason: string
   /** Without those of the connection. */
   readonly fields: ReceivedFields
-  /** The whole body as it was sent, its stream when more of it is to come, or null when there is none. */
-  readonly content: Bytes | ReadableStream<Uint8Array> | null
 }
+
+/** The whole body as it was sent, its stream when more of it is to come, or null when there is none. */
+type Content = Bytes | ReadableStream<Uint8Array> | null
 
 /**
  * A reply that its transport has read and checked by itself, strictly: nothing of it is left to be cleaned. Where the
  * gateway reads it and passes it on to nobody, a `Response` would be work and garbage, so one is made only when asked for.
  */
 export class ReadReply {
-  readonly status: number
-  readonly fields: ReceivedFields
-  readonly content: ReceivedReply['content']
-  readonly #statusText: string
+  readonly content: Content
+  readonly #head: ReceivedHead
 
-  constructor({ status, statusText, fields, content }: ReceivedReply) {
-    this.status = status
-    this.fields = fields
+  constructor(head: ReceivedHead, content: Content) {
+    this.#head = head
     this.content = content
-    this.#statusText = statusText
+  }
+
+  get status(): number {
+    return this.#head.status
+  }
+
+  get fields(): ReceivedFields {
+    return this.#head.fields
   }
 
   /** The same for whoever passes it on or works with a `Response`; to be made once. */
   toResponse(): Response {
-    const { status, fields, content } = this
+    const { content } = this
+    const { status, reason, fields } = this.#head
     const response: MadeOfRead = new Response(content, {
       status,
-      statusText: this.#statusText,
+      statusText: reason,
       headers: fields.toHeaders(),
     })
     if (content instanceof Uint8Array) response[wholeContent] = content

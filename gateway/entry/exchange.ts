@@ -64,18 +64,31 @@ class ArrivedExchange implements Exchange {
   }
 
   get<T>(key: Key<T>): T | undefined {
-    return this.values.byKey?.get(key) as T | undefined
+    return this.values.get(key) as T | undefined
   }
 
   set<T>(key: Key<T>, value: T): void {
-    this.values.byKey ??= new Map()
-    this.values.byKey.set(key, value)
+    this.values.set(key, value)
   }
 }
 
-/** Shared by the exchange and those that policies derive of it; made into a map by the first of them that keeps something. */
+/** Shared by the exchange and those that policies derive of it. They are few, and a map takes 400 bytes with the first. */
 class KeyedValues {
-  byKey: Map<Key<unknown>, unknown> | undefined
+  readonly keys: Key<unknown>[] = []
+  readonly values: unknown[] = []
+
+  get(key: Key<unknown>): unknown {
+    return this.values[this.keys.indexOf(key)]
+  }
+
+  set(key: Key<unknown>, value: unknown): void {
+    const at = this.keys.indexOf(key)
+    if (at >= 0) this.values[at] = value
+    else {
+      this.keys.push(key)
+      this.values.push(value)
+    }
+  }
 }
 
 class ExchangeScope implements Scope {

@@ -13,40 +13,39 @@ import { cleanReply } from './reply.ts'
 import type { OutgoingRequest, Transport } from './transport.ts'
 import { openTunnel } from './websocket.ts'
 
-/** Makes one attempt and tells the caller what came of it; `ended` before that, that it is over. */
-export type Forward = <One extends Call>(call: One, caller: Receiver, ended?: (call: One) => void) => void
+/** Makes one attempt and tells the caller what came of it. */
+export type Forward<One extends Call> = (call: One, caller: Receiver) => void
 
-/** The innermost handler of an upstream: chooses a target and makes one attempt. Failures are `GatewayError`s. */
+/** Gives the innermost handler of an upstream; `ended` is told that an attempt is over, before the caller is told. */
+export type Forwarder = <One extends Call>(ended?: (call: One) => void) => Forward<One>
+
+/** Chooses a target and makes one attempt. Failures are `GatewayError`s. */
 export function createForwarder(
   plan: UpstreamPlan,
   transport: Transport,
   { clock, random }: UpstreamServices,
-): Forward {
+): Forwarder {
   const balancers = new Map(
     plan.versions.map((version) => [version.name, createBalancer(plan.balance, version, random)]),
   )
   const [first] = balancers.values()
   if (!first) throw new TypeError(`Upstream ${plan.name} has no version`)
-  const way: Way = { transport, clock, keepsHost: plan.preserveHost }
+  const choose: Balancer = (call) => (balancers.get(call.version) ?? first)(call)
 
-  return (call, caller, ended) => {
-    const choose: Balancer = balancers.get(call.version) ?? first
-    new Attempt(call, choose(call), { way, caller, ended }).make()
+  return <One extends Call>(ended?: (call: One) => void) => {
+    const way: Way<One> = { transport, clock, choose, ended, keepsHost: plan.preserveHost }
+    return (call: One, caller: Receiver) => new Attempt(way, call, caller).make()
   }
 }
 
 /** What the attempts of an upstream share. */
-interface Way {
+interface Way<One extends Call> {
   readonly transport: Transport
   readonly clock: Clock
+  readonly choose: Balancer
+  readonly ended: ((call: One) => void) | undefined
   /** Whether upstreams see the `Host` that the client has sent. */
   readonly keepsHost: boolean
-}
-
-interface AttemptParts<One extends Call> {
-  readonly way: Way
-  readonly caller: Receiver
-  readonly ended: ((call: One) => void) | undefined
 }
 
 /**
@@ -54,19 +53,18 @@ interface AttemptParts<One extends Call> {
  * them, in the form it needs.
  */
 class Attempt<One extends Call> implements OutgoingRequest, Receiver {
+  readonly #way: Way<One>
   readonly #call: One
-  readonly #target: Target
-  readonly #way: Way
   readonly #caller: Receiver
-  readonly #ended: ((call: One) => void) | undefined
+  readonly #target: Target
   readonly #startedAt: number
 
-  constructor(call: One, target: Target, { way, caller, ended }: AttemptParts<One>) {
-    this.#call = call
-    this.#target = target
+  constructor(way: Way<One>, call: One, caller: Receiver) {
+    const target = way.choose(call)
     this.#way = way
+    this.#call = call
     this.#caller = caller
-    this.#ended = ended
+    this.#target = target
     const { record } = call
     record.attempts++
     delete record.failure
@@ -153,7 +151,7 @@ class Attempt<One extends Call> implements OutgoingRequest, Receiver {
 
   #leave(): void {
     vacate(this.#target, this.#startedAt, this.#way.clock)
-    this.#ended?.(this.#call)
+    this.#way.ended?.(this.#call)
   }
 }
 

@@ -38,9 +38,10 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   })
   const [only] = plan.versions
   const version = plan.versions.length === 1 ? only?.name : undefined
-  const forward = createForwarder(plan, transport, services)
+  const forwarder = createForwarder(plan, transport, services)
+  const attempt = forwarder<Call>()
   // Policies work with a `Response`.
-  const layered = pipeline<Call>(layers, (call) => responseTo((receiver) => forward(call, receiver)))
+  const layered = pipeline<Call>(layers, (call) => responseTo((receiver) => attempt(call, receiver)))
   const { clock, metrics } = services
   const labels = { upstream: plan.name }
   let waiting = 0
@@ -78,6 +79,8 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
     }
   }
 
+  const attemptAlone = forwarder(end)
+
   /** Without policies nothing stands between the caller and the one attempt. */
   const direct: UpstreamReader = (exchange, request, receiver) => {
     const isTooMuch = isOverloaded()
@@ -86,7 +89,7 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
       call.record.failure = 'overloaded'
       end(call)
       receiver.failed(overloaded())
-    } else forward(call, receiver, end)
+    } else attemptAlone(call, receiver)
   }
 
   return layers.length > 0

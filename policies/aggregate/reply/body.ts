@@ -4,24 +4,24 @@ import type { StopSource } from '../../../gateway/core/stop.ts'
 import { PartFailure } from '../failure.ts'
 import { invalid, quoted } from './invalid.ts'
 
-/** How far a body is read. */
-export interface Bounds {
-  readonly maxBytes: number
-  readonly stop: StopSource
-}
-
 type Body = Uint8Array<ArrayBuffer>
 
 /**
  * The whole body, decompressed; at once when it is there already. Throws or rejects with `PartFailure` when it is over the
  * limit, breaks off or is coded in an unknown way.
  */
-export function readBody(reply: Reply, bounds: Bounds): Body | Promise<Body> {
+export function readBody(reply: Reply, maxBytes: number, stop: StopSource): Body | Promise<Body> {
   const coding = codingOf(fieldsOf(reply).get('content-encoding'))
   const there = wholeBody(reply)
-  if (there === undefined) return readStream(reply, coding, bounds)
-  if (there.byteLength > bounds.maxBytes) throw tooLarge(bounds.maxBytes)
-  return coding === 'identity' ? there : inflate(there, coding, bounds)
+  if (there === undefined) return readStream(reply, coding, { maxBytes, stop })
+  if (there.byteLength > maxBytes) throw tooLarge(maxBytes)
+  return coding === 'identity' ? there : inflate(there, coding, { maxBytes, stop })
+}
+
+/** How far a body is read. */
+interface Bounds {
+  readonly maxBytes: number
+  readonly stop: StopSource
 }
 
 async function readStream(reply: Reply, coding: Coding, bounds: Bounds): Promise<Body> {

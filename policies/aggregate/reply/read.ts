@@ -44,9 +44,10 @@ export function readReply(response: Received, accepted: Accepted, stop: StopSour
     }
     if (isBodiless(status)) throw invalid(`a ${status} has no body: name it in "success" if it is to stand for null`)
     const type = readMediaType(headers.get('content-type'), accepted.format.accepts)
-    const bytes = readBody(response, { maxBytes: accepted.maxBytes, stop })
-    const unread = { response, headers, type, accepted }
-    return bytes instanceof Promise ? readLater(bytes, unread) : read(bytes, unread)
+    const bytes = readBody(response, accepted.maxBytes, stop)
+    if (bytes instanceof Promise) return readLater(bytes, { response, headers, type, accepted })
+    const { json, body } = readAs(bytes, type, accepted)
+    return { status, headers, json, body }
   } catch (error) {
     discard(response)
     throw error
@@ -63,20 +64,21 @@ interface Unread {
   readonly accepted: Accepted
 }
 
-async function readLater(body: Promise<Body>, unread: Unread): Promise<Reply> {
+async function readLater(reading: Promise<Body>, unread: Unread): Promise<Reply> {
   try {
-    return read(await body, unread)
+    const { response, headers, type, accepted } = unread
+    const { json, body } = readAs(await reading, type, accepted)
+    return { status: response.status, headers, json, body }
   } catch (error) {
     discard(unread.response)
     throw error
   }
 }
 
-function read(bytes: Body, { response: { status }, headers, type, accepted }: Unread): Reply {
-  const { format, maxBytes } = accepted
-  const { json, body } = format.read(bytes, type)
-  if (json.byteLength > maxBytes) throw tooLarge(maxBytes)
-  return { status, headers, json, body }
+function readAs(bytes: Body, type: MediaType, { format, maxBytes }: Accepted): Pick<Reply, 'json' | 'body'> {
+  const read = format.read(bytes, type)
+  if (read.json.byteLength > maxBytes) throw tooLarge(maxBytes)
+  return read
 }
 
 function refused(status: number, { passStatus }: Accepted): PartFailure {

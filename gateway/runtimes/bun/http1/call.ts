@@ -111,9 +111,8 @@ export class Http1Call implements ReplySink, StopListener {
     const head = this.#head
     if (this.#isAnswered || !head || (this.#isOver && !this.#isWhole)) return
     this.#isAnswered = true
-    const { status, reason: statusText, fields } = head
     const content = head.framing === 0 ? null : this.#isWhole ? this.#joined() : this.#openStream()
-    this.#receiver.replied(new ReadReply({ status, statusText, fields, content }))
+    this.#receiver.replied(new ReadReply(head, content))
   }
 
   /** There is no reply, or no more of it. */
