@@ -9,6 +9,8 @@ export interface SagaDraft {
   readonly path: string
   readonly caller?: string
   readonly idempotencyKey?: string
+  /** Of the request, as the log and the client have it. */
+  readonly requestId?: string
   readonly traceparent?: string
   /** The same for every repeat of the request by its client; left out when a repeat cannot be told. */
   readonly identity?: string

@@ -134,6 +134,8 @@ export interface CompensationItem {
   readonly path?: string
   readonly caller?: string
   readonly idempotencyKey?: string
+  /** Id of the request: `id` of its log line, and what its client was given as `instance`. */
+  readonly requestId?: string
   readonly traceparent?: string
   /** Why it is undone, or parked. */
   readonly reason?: string

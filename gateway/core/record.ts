@@ -30,13 +30,16 @@ export interface PartRecord {
   readonly cause?: string
 }
 
-/** What became of a composed answer; stands among the policies of an exchange as `aggregate`. */
+/** What became of a composed answer, or of one that was given up; stands among the policies of an exchange as `aggregate`. */
 export interface CompositionRecord {
   readonly complete: boolean
   /** In the order of the file. */
   readonly failed: readonly PartRecord[]
   /** The part whose failure was answered in place of a document. */
   readonly decidedBy?: string
+  /** Of one that writes: its id among the compensations, and what is known of each write. */
+  readonly saga?: string
+  readonly writes?: readonly { readonly part: string; readonly outcome: string }[] | undefined
 }
 
 /** The decisions taken for one exchange, written as one JSON log line when it has been answered. */

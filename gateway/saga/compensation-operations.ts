@@ -107,7 +107,7 @@ async function asOperation(work: () => Promise<void>): Promise<void> {
 
 function toItem(entry: SagaEntry): CompensationItem {
   const { id, state, draft, writes, reason, attempts, beganAtMs, undoingSinceMs, parkedAtMs, nextAtMs } = entry
-  const { route, method, path, caller, idempotencyKey, traceparent } = draft
+  const { route, method, path, caller, idempotencyKey, requestId, traceparent } = draft
   const item = {
     id,
     state,
@@ -116,6 +116,7 @@ function toItem(entry: SagaEntry): CompensationItem {
     path,
     caller,
     idempotencyKey,
+    requestId,
     traceparent,
     reason,
     attempts,

@@ -5,6 +5,7 @@ import type { Journal, Saga, SagaDraft, SagaHook, WriteDraft } from '../core/jou
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
 import {
+  factsOf,
   type JournalWrite,
   keptAs,
   NO_PAST,
@@ -63,7 +64,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
     beganAtMs: clock.now(),
     attempts: 0,
   }
-  const facts = { saga: id, route: draft.route }
+  const facts = factsOf(entry)
   /** Complete, or to be undone: nothing is written any more. */
   let isDecided = false
   const put = (next: SagaEntry<SagaState>) => storage.change(id, () => next)
@@ -199,7 +200,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
       await onStep?.('before-undoing')
       const decided = await decideToUndo(reason)
       if (!decided || entry.state !== 'undoing') return
-      log.warn('Undoing the writes of a request', { ...facts, reason })
+      log.warn('Undoing the writes of a request', { ...facts, trace: draft.traceparent?.slice(3, 35), reason })
       await new Promise<void>((resolve) => {
         const end = () => {
           forget()

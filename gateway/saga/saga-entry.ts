@@ -70,6 +70,11 @@ export interface SagaEntry<State extends SagaState = StoredSagaState> {
   readonly parkedAtMs?: number
 }
 
+/** What log lines about a saga begin with: the `id` is that of its request, by which the other lines are found. */
+export function factsOf({ id, draft }: Pick<SagaEntry, 'id' | 'draft'>) {
+  return { id: draft.requestId, saga: id, route: draft.route }
+}
+
 /** What clients may read of the writes. */
 export function statesOf({ writes, state }: Pick<SagaEntry<SagaState>, 'writes' | 'state'>): WriteState[] {
   return writes.map((write) => ({ part: write.part, outcome: outcomeOf(write, state) }))

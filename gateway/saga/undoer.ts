@@ -6,7 +6,7 @@ import { type Backoff, backoffMs } from '../events/backoff.ts'
 import { createUpstreamPauses } from '../events/upstream-pauses.ts'
 import { boundOf, isForgotten, isLate } from './bounds.ts'
 import { createRounds } from './rounds.ts'
-import { type JournalWrite, nextToUndo, type SagaEntry, type SagaState, withWrite } from './saga-entry.ts'
+import { factsOf, type JournalWrite, nextToUndo, type SagaEntry, type SagaState, withWrite } from './saga-entry.ts'
 import type { SagaNews } from './saga-news.ts'
 import { JournalClosedError, SagaGoneError, type SagaStorage } from './saga-storage.ts'
 import { attemptToUndo, type Finding, isAskedAgain, type Undoable, upstreamOf } from './undo-attempt.ts'
@@ -113,7 +113,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
     switch (finding.kind) {
       case 'undone':
         count('undone')
-        log.info('Undid a write', factsOf(entry, write))
+        log.info('Undid a write', factsOfWrite(entry, write))
         return advance(entry, write, { stage: 'undone' })
       case 'done': {
         const values = { ...compensation.values, ...finding.ofReply }
@@ -141,7 +141,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
   /** The others are undone all the same: what stays is the less for it. */
   async function giveUp(entry: SagaEntry, write: JournalWrite, stuck: string): Promise<SagaEntry> {
     count('stuck')
-    log.error('Cannot undo a write', { ...factsOf(entry, write), reason: stuck })
+    log.error('Cannot undo a write', { ...factsOfWrite(entry, write), reason: stuck })
     return advance(entry, write, { stuck })
   }
 
@@ -160,7 +160,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
     const nextAtMs = Math.ceil(nowMs + Math.min(waitMs, pausedForMs > lastTryMs ? leftMs : lastTryMs))
     count('postponed')
     log.warn('A write is still to be undone', {
-      ...factsOf(entry, write),
+      ...factsOfWrite(entry, write),
       attempts,
       retryInMs: nextAtMs - nowMs,
       reason,
@@ -197,7 +197,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
     const reason = stuck.map((write) => `${write.part}: ${write.stuck}`).join('; ')
     await put({ ...entry, state: 'parked', reason, parkedAtMs: clock.now() })
     count('parked')
-    log.error('Parked writes that cannot be undone', { saga: entry.id, route: entry.draft.route, reason })
+    log.error('Parked writes that cannot be undone', { ...factsOf(entry), reason })
   }
 
   async function put<State extends SagaState>(entry: SagaEntry<State>): Promise<SagaEntry<State>> {
@@ -212,7 +212,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
     if (signal.aborted || error instanceof SagaGoneError || error instanceof JournalClosedError) return
     // What was undone and not noted would be undone anew every second.
     pauses.failed(JOURNAL, clock.monotonic())
-    log.error('Cannot undo the writes of a request now', { saga: entry.id, reason: messageOf(error) })
+    log.error('Cannot undo the writes of a request now', { ...factsOf(entry), reason: messageOf(error) })
   }
 
   function count(outcome: 'undone' | 'not-needed' | 'postponed' | 'stuck' | 'parked'): void {
@@ -229,8 +229,8 @@ export function createUndoer(parts: UndoerParts): Undoer {
   }
 }
 
-function factsOf({ id, draft }: SagaEntry, { part, upstream }: JournalWrite) {
-  return { saga: id, route: draft.route, part, upstream }
+function factsOfWrite(entry: SagaEntry, { part, upstream }: JournalWrite) {
+  return { ...factsOf(entry), part, upstream }
 }
 
 function messageOf(error: unknown): string {

@@ -6,7 +6,7 @@ import { type Answering, answer } from './answer/answer.ts'
 import { compileConflicts } from './answer/conflicts.ts'
 import { compileFields } from './answer/fields.ts'
 import { compileLayout } from './answer/layout.ts'
-import { summaryOf } from './answer/summary.ts'
+import { note, summaryOf, unfinished } from './answer/summary.ts'
 import { compileTally } from './answer/tally.ts'
 import { compileWrite } from './answer/write.ts'
 import { options } from './options.ts'
@@ -72,10 +72,11 @@ export default definePolicy({
       onStep: journal.onStep,
       conclude(composition, { record }) {
         const concluded = settleConflicts(composition)
-        record.policies.aggregate = summaryOf(concluded)
+        note(record, summaryOf(concluded))
         tally(concluded.outcomes)
         return concluded
       },
+      abandon: (outcomes, { record }) => note(record, unfinished(outcomes)),
     }
     const hidden = new Set(Object.entries(settings.parts).flatMap(([name, part]) => (part.hidden ? [name] : [])))
 

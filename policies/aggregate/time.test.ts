@@ -322,8 +322,13 @@ describe('an aggregate that is decided', () => {
     expect(seen).toEqual([expect.any(ClientGone), expect.any(ClientGone), 499])
     expect(page.asked).toEqual(['a', 'b'])
     for (const upstream of ['a', 'b']) expect(page.requestTo(upstream).signal.aborted).toBe(true)
-    expect(page.records[0]).toMatchObject({ failure: 'client-gone' })
-    expect(page.records[0]?.policies).toBeUndefined()
+    expect(page.records[0]).toMatchObject({
+      failure: 'client-gone',
+      policies: {
+        aggregate: { failed: ['a', 'b', 'c'].map((part) => ({ part, outcome: 'failed', error: 'cancelled' })) },
+      },
+    })
+    expect(page.metric('sluice_parts_total')).toBe(0)
   })
 
   test('asks nobody for a client that has left before', async () => {

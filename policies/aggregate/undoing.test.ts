@@ -45,6 +45,7 @@ describe('a write that cannot be undone', () => {
         route: 'trips',
         path: '/trips/1',
         idempotencyKey: 'k',
+        requestId: 'id-1',
         reason: 'hotel: the upstream refuses to undo it: status 422',
         writes: [
           { part: 'flight', stage: 'undone' },

@@ -68,6 +68,21 @@ describe('the log at a terminal', () => {
     expect(written).toEqual([`10:00:00 GET /x 200 5 ms  (page)  incomplete, stock: shape (${'x'.repeat(99)}…)`])
   })
 
+  test('says what became of the writes of a request unless all of them stand', () => {
+    const { log, written } = lines(createTerminalLogger)
+    const aggregate = (...outcomes: string[]) => ({
+      complete: true,
+      failed: [],
+      writes: outcomes.map((outcome, i) => ({ part: `p${i}`, outcome })),
+    })
+    log.info('request', { ...REQUEST, policies: { aggregate: aggregate('done', 'done') } })
+    log.info('request', { ...REQUEST, failure: 'client-gone', policies: { aggregate: aggregate('undone', 'undoing') } })
+    expect(written).toEqual([
+      '10:00:00 GET /x 200 5 ms  (page)',
+      '10:00:00 GET /x 200 5 ms  (page)  client-gone, p0 undone, p1 undoing',
+    ])
+  })
+
   test('gives mistakes of a configuration a line each', () => {
     const { log, written } = lines(createTerminalLogger)
     log.error('configuration not reloaded', { file: 'a.yaml', mistakes: ['a.yaml:1:1  one', 'a.yaml:2:1  two'] })

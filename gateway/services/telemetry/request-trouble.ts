@@ -18,6 +18,7 @@ export function describeTrouble({ failure, policies, calls: made }: Facts): stri
   const notes = [
     failure ?? (parts.length > 0 ? 'incomplete' : undefined),
     ...describeParts(parts, composed?.decidedBy, calls),
+    ...describeWrites(composed),
     ...calls.flatMap((call) => (call.part !== undefined && told.has(call.part) ? [] : describeCall(call))),
   ].filter((note) => note !== undefined)
   return notes.length > 0 ? `  ${notes.join(', ')}` : ''
@@ -38,6 +39,13 @@ function describeParts(
   const unnamed = own.length - named.length
   const givenUp = parts.length - own.length
   return [...named, ...(unnamed > 0 ? [`${unnamed} more failed`] : []), ...(givenUp > 0 ? [`${givenUp} given up`] : [])]
+}
+
+/** Writes are of interest when not all of them stand. */
+function describeWrites({ writes = [] }: Partial<CompositionRecord> = {}): string[] {
+  return writes.every(({ outcome }) => outcome === 'done')
+    ? []
+    : writes.map(({ part, outcome }) => `${part} ${outcome}`)
 }
 
 /** A connection that failed has its cause with the call. */

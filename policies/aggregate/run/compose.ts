@@ -5,7 +5,7 @@ import { givenUpCallsEnded } from '../../../gateway/core/given-up-calls.ts'
 import type { Saga, SagaHook } from '../../../gateway/core/journal.ts'
 import { extendScope, type Scope } from '../../../gateway/core/scope.ts'
 import { Stop } from '../../../gateway/core/stop.ts'
-import { inputFailure, PartFailure } from '../failure.ts'
+import { inputFailure, PartFailure, toPartFailure } from '../failure.ts'
 import { type Failed, type Outcome, templateValue } from '../outcome.ts'
 import type { Part } from '../plan/part.ts'
 import { askPart } from './ask-part.ts'
@@ -101,6 +101,8 @@ class Run implements Round {
   /** The exchange is over: nobody waits for an answer any more. */
   stopped(reason: unknown): void {
     this.stop.abort(reason)
+    // The log line of the request is about to be written, and what is on its way to a disk settles later.
+    this.#abandon(reason)
   }
 
   settle(part: Part, outcome: Outcome): void {
@@ -144,11 +146,21 @@ class Run implements Round {
 
   #conclude(): void {
     const { reason } = this.exchange.stop
-    if (reason !== undefined) this.#finished.reject(reason)
-    else {
+    if (reason !== undefined) {
+      this.#abandon(reason)
+      this.#finished.reject(reason)
+    } else {
       const outcomes = this.#outcomes.filter((outcome) => outcome !== undefined)
       this.#finished.resolve(this.#plan.conclude({ outcomes, decider: this.#decider }, this.exchange))
     }
+  }
+
+  #abandon(reason: unknown): void {
+    const outcomes = this.#plan.parts.map(
+      ({ name, index }): Outcome =>
+        this.#outcomes[index] ?? { kind: 'failed', part: name, failure: toPartFailure(reason, this.stop) },
+    )
+    this.#plan.abandon(outcomes, this.exchange)
   }
 
   #letGo(): void {

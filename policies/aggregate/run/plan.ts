@@ -31,4 +31,6 @@ export interface Plan {
   readonly onStep: SagaHook | undefined
   /** The last word on what came of a request, told before anybody else learns of it. */
   conclude(composition: Composition, exchange: Exchange): Composition
+  /** Told instead what was known by then, when the exchange ends before its composition does. */
+  abandon(outcomes: readonly Outcome[], exchange: Exchange): void
 }

@@ -4,6 +4,7 @@ import { ClientGone, GatewayError } from '../../../gateway/core/errors.ts'
 import type { Exchange } from '../../../gateway/core/exchange.ts'
 import { IDEMPOTENCY_KEY_RULE, parseIdempotencyKey } from '../../../gateway/core/idempotency-key.ts'
 import type { Journal, Saga } from '../../../gateway/core/journal.ts'
+import { note } from '../answer/summary.ts'
 import { callerOf } from '../run/caller.ts'
 import type { Composition } from '../run/plan.ts'
 
@@ -27,13 +28,14 @@ const RESERVE_MS = 50
 /** Composes within a saga: completes it before the answer goes out, and undoes it whenever there is none. */
 export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { compose, answer }: Writing) {
   async function begin(exchange: Exchange): Promise<Saga> {
-    const { route, request, path, trace, scope } = exchange
+    const { id, route, request, path, trace, scope } = exchange
     const key = keyOf(exchange)
     const caller = scope.clientId
     return journal.begin({
       route,
       method: request.method,
       path,
+      requestId: id,
       traceparent: trace.traceparent,
       withinMs,
       ...(caller === undefined ? {} : { caller }),
@@ -45,19 +47,27 @@ export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { co
 
   async function run(exchange: Exchange): Promise<Response> {
     const saga = await begin(exchange)
+    let isCompleting = false
+    // The log line of the request may be written at any time from now on.
+    note(exchange.record, {
+      saga: saga.id,
+      get writes() {
+        return isCompleting ? undefined : saga.writes
+      },
+    })
     try {
       const composition = await compose(exchange, saga)
       const response = await answer(composition, exchange)
+      isCompleting = true
       await saga.complete(new Set(composition.outcomes.flatMap(({ kind, part }) => (kind === 'ok' ? [part] : []))))
+      isCompleting = false
       return response
     } catch (error) {
+      isCompleting = false
       const leftMs = exchange.signal.aborted ? 0 : exchange.deadline - clock.now() - RESERVE_MS
       await saga.undo(reasonOf(error), Math.max(0, leftMs))
       if (saga.writes.length === 0) throw error
       throw withWrites(error, saga)
-    } finally {
-      const { record } = exchange
-      record.policies.aggregate = { ...(record.policies.aggregate ?? {}), saga: saga.id, writes: saga.writes }
     }
   }
 

@@ -76,6 +76,7 @@ function describe(saga: CompensationItem, nowMs: number): string {
     ['request', saga.method && `${saga.method} ${saga.path}`],
     ['caller', saga.caller],
     ['idempotency key', saga.idempotencyKey],
+    ['request id', saga.requestId],
     ['trace', saga.traceparent],
     ['began', at(saga.beganAtMs)],
     ['undoing since', at(saga.undoingSinceMs)],
