@@ -129,7 +129,7 @@ test('a misspelt key hides nothing of what stands beneath and beside it', () => 
   expect(mistakesOf(MISSPELT)).toEqual([
     '2:1  topolgy  unknown key "topolgy"; did you mean "topology"?',
     '5:41  topolgy.queues.warehouse.order-placed.exchange  unknown exchange "shop.event"; did you mean "shop.events"?',
-    '5:53  topolgy.queues.warehouse.order-placed.bindings  unknown key "bindings"',
+    '5:53  topolgy.queues.warehouse.order-placed.bindings  unknown key "bindings": expected one of exchange, bind, delivery-limit, retry',
     '5:86  topolgy.queues.warehouse.order-placed.bind[0]  expected "*" and "#" as whole words, as in "order.*" (one word) or "order.#" (any number), found "a*"',
     '5:101  topolgy.queues.warehouse.order-placed.retry[0]  expected a duration with its unit, such as "800ms", "10s" or "1m", found 2',
     '6:39  topolgy.queues.billing.order-placed.exchange  unknown exchange "billing.events"; list it in topology.exchanges',

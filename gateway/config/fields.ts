@@ -87,6 +87,33 @@ export function tooLong(characters: number) {
   return { error: `is longer than ${characters} characters`, abort: true }
 }
 
+/** Values that need no quotes in a list of YAML. */
+const PLAIN_VALUES = /^[\w./+-]+(?:, *[\w./+-]+)*$/
+
+/**
+ * A list. Who writes one value without brackets, or several with commas, is shown the list that was meant; so not for
+ * secrets.
+ */
+export function listOf<Element extends z.ZodType>(element: Element) {
+  return z.array(element, {
+    error: ({ code, input }) => {
+      if (code !== 'invalid_type' || input === undefined) return undefined
+      const isPlain = typeof input === 'number' || (typeof input === 'string' && PLAIN_VALUES.test(input))
+      return `expected a list${isPlain ? ` as in [${input}]` : ''}, found ${show(input)}`
+    },
+  })
+}
+
+/** For mappings: what was expected, with an example, where something else is written. A text is not shown: it may be a secret. */
+export function expecting(mapping: string): { error: (issue: z.core.$ZodRawIssue) => string | undefined } {
+  return {
+    error: ({ code, input }) =>
+      code === 'invalid_type' && input !== undefined
+        ? `expected ${mapping}, found ${typeof input === 'string' ? 'text' : show(input)}`
+        : undefined,
+  }
+}
+
 interface IssueSink {
   addIssue(issue: { code: 'custom'; message: string; params?: Record<string, unknown> }): void
 }

@@ -149,7 +149,7 @@ function toMistakes(issue: z.core.$ZodIssue, prefix: Path): (DataMistake | Unkno
     const known = issue.message.split('\n')
     return issue.keys.map((key) => ({
       path: [...path, key],
-      message: `unknown key "${key}"${didYouMean(key, known)}`,
+      message: `unknown key "${key}"${didYouMean(key, known) || oneOf(known)}`,
       atKey: true,
       meant: nearest(key, known),
     }))
@@ -169,6 +169,13 @@ function toMistakes(issue: z.core.$ZodIssue, prefix: Path): (DataMistake | Unkno
   return [{ path, message: issue.message }]
 }
 
+/** Most keys that are listed for one that is near none of them. */
+const FEW_KEYS = 8
+
+function oneOf(keys: readonly string[]): string {
+  return keys.length < 2 || keys.length > FEW_KEYS ? '' : `: expected one of ${keys.join(', ')}`
+}
+
 /**
  * The form the writer most likely meant: the one that fits at its own place and has the fewest mistakes further in.
  * None when several have equally many, as then only the union's own words are sure to be true.
@@ -185,6 +192,8 @@ function distance(issues: readonly z.core.$ZodIssue[]): number {
   return issues.length + (issues.some(({ code }) => code === 'unrecognized_keys') ? 1_000 : 0)
 }
 
-function isOtherForm({ path, code }: z.core.$ZodIssue): boolean {
-  return path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')
+function isOtherForm(issue: z.core.$ZodIssue): boolean {
+  if (issue.path.length > 0) return false
+  if (issue.code === 'invalid_union') return issue.errors.every((inner) => inner.some(isOtherForm))
+  return issue.code === 'invalid_type' || issue.code === 'invalid_value'
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseEmbeddedBroker } from './broker-address.ts'
-import { bytes, duration, pathTemplate, show, tooLong } from './fields.ts'
+import { bytes, duration, listOf, pathTemplate, show, tooLong } from './fields.ts'
 import { serviceUrl } from './service-url.ts'
 import { topologySchema } from './topology.ts'
 import { refuseUrl } from './url.ts'
@@ -189,7 +189,7 @@ const routePath = z
 
 export const routeSchema = z.strictObject({
   path: routePath.describe('Path to answer: literal segments, ":name" for one segment, a final "*" for the rest'),
-  methods: z.array(z.enum(METHODS)).min(1).optional().describe('Methods to answer; all when left out'),
+  methods: listOf(z.enum(METHODS)).min(1).optional().describe('Methods to answer; all when left out'),
   policies: policies.default([]).describe('Around the whole exchange, outermost first'),
   upstream: z
     .union(

@@ -70,7 +70,7 @@ describe('a wrong value of a route, a policy or the file', () => {
     {
       in: 'route',
       text: '{ path: /, methods: GET, upstream: main }',
-      told: ['3:34  routes.a.methods  expected a list, found text'],
+      told: ['3:34  routes.a.methods  expected a list as in [GET], found "GET"'],
     },
     {
       in: 'route',

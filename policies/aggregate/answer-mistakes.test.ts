@@ -95,7 +95,8 @@ const PLACES: readonly Case[] = [
     lines: ['parts:', part('a'), part('b', 'hidden: true')],
     at: 2,
     path: 'parts.b.hidden',
-    message: 'leaves nothing of the part: no other part reads it',
+    message:
+      'leaves nothing of the part: no other part reads it; remove "hidden", or make the part "required" if it is to decide',
   },
   {
     name: 'a shape that nobody sees',

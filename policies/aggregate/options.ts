@@ -1,5 +1,14 @@
 import { z } from 'zod'
-import { bytes, duration, headerName, pathTemplate, show, template } from '../../gateway/config/fields.ts'
+import {
+  bytes,
+  duration,
+  expecting,
+  headerName,
+  listOf,
+  pathTemplate,
+  show,
+  template,
+} from '../../gateway/config/fields.ts'
 import { constant } from './plan/constant.ts'
 import { batch, forEach } from './plan/for-each.ts'
 import { format, mediaType } from './plan/format.ts'
@@ -28,78 +37,87 @@ const passedStatus = z
     error: 'cannot be passed: it means nothing without fields of the upstream, which stay here',
   })
 
-const part = z.strictObject({
-  upstream: z.string().describe('Upstream to ask, with its policies'),
-  method: z
-    .enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
-    .default('GET')
-    .describe('Method of the call; all but GET may have a body'),
-  path: pathTemplate.describe('Path to ask for; reading parts.<name> makes this part wait for that one'),
-  query: z
-    .record(queryName, queryValue)
-    .default({})
-    .describe('Parameters added to the path; one without a value is left out, a list repeats it'),
-  headers: z.record(headerName, template).default({}).describe('Header fields of the call; an empty one is left out'),
-  body: jsonTemplate
-    .optional()
-    .describe('JSON body of the call; a text that is one reference and nothing else keeps the JSON type of the value'),
-  ...partWriting,
-  when: condition
-    .optional()
-    .describe(
-      'References and what must be true of each; the part is skipped unless all, or one mapping of a list, hold',
-    ),
-  required: z.boolean().default(false).describe('Whether there is no answer without this part'),
-  'pass-status': z
-    .array(passedStatus)
-    .min(1)
-    .max(32)
-    .optional()
-    .describe('Statuses of 400 to 499 that, when this required part fails with them, are those of the answer'),
-  success: statuses
-    .default(['2xx'])
-    .describe('Statuses that are a reply, such as [2xx, 404]; 204, 205 and 304 named by themselves stand for null'),
-  as: format
-    .default('json')
-    .describe(
-      'How its reply is written; "xml", "text" and "form" become JSON, { xml: { lists: [item] } } says what repeats',
-    ),
-  'content-type': z
-    .array(mediaType)
-    .min(1)
-    .max(16)
-    .optional()
-    .describe('Content types that are accepted instead of those of the format, such as [text/csv]'),
-  timeout: duration.optional().describe('Longest time for this part, its body included; what is left of the total'),
-  'max-bytes': bytes
-    .prefault('1MiB')
-    .describe('Largest reply, counted after decompression; with "for-each", all replies together'),
-  fallback: constant
-    .optional()
-    .describe('JSON to put in place of an optional part that failed; without it the part is left out'),
-  'fallback-to': z
-    .union([z.literal('stale'), z.strictObject({ stale: duration.describe('Age up to which a reply may stand in') })])
-    .optional()
-    .describe(
-      '"stale": the last good reply to the same call stands in, up to an hour old unless { stale: 10m } says else',
-    ),
-  cache: duration
-    .optional()
-    .describe(
-      'How long a reply is used again for the same call; of the same caller, when the part reads of the caller',
-    ),
-  'for-each': forEach
-    .optional()
-    .describe('A list; the part is asked for each {item} of it, and is the list of replies'),
-  batch: batch.optional().describe('Asks for many items in one call, with {keys}, and joins the reply to them by key'),
-  'response-headers': z
-    .array(headerName)
-    .min(1)
-    .max(64)
-    .optional()
-    .describe('Fields of the reply that the answer has too, such as [x-total, set-cookie]'),
-  ...partShape,
-})
+const PART = '{ upstream: catalog, path: /products }'
+
+const part = z.strictObject(
+  {
+    upstream: z.string().describe('Upstream to ask, with its policies'),
+    method: z
+      .enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE'])
+      .default('GET')
+      .describe('Method of the call; all but GET may have a body'),
+    path: pathTemplate.describe('Path to ask for; reading parts.<name> makes this part wait for that one'),
+    query: z
+      .record(queryName, queryValue, expecting('values by name, as in { page: "{query.page}" }'))
+      .default({})
+      .describe('Parameters added to the path; one without a value is left out, a list repeats it'),
+    headers: z
+      .record(headerName, template, expecting('values by name, as in { x-shop: main }'))
+      .default({})
+      .describe('Header fields of the call; an empty one is left out'),
+    body: jsonTemplate
+      .optional()
+      .describe(
+        'JSON body of the call; a text that is one reference and nothing else keeps the JSON type of the value',
+      ),
+    ...partWriting,
+    when: condition
+      .optional()
+      .describe(
+        'References and what must be true of each; the part is skipped unless all, or one mapping of a list, hold',
+      ),
+    required: z.boolean().default(false).describe('Whether there is no answer without this part'),
+    'pass-status': listOf(passedStatus)
+      .min(1)
+      .max(32)
+      .optional()
+      .describe('Statuses of 400 to 499 that, when this required part fails with them, are those of the answer'),
+    success: statuses
+      .default(['2xx'])
+      .describe('Statuses that are a reply, such as [2xx, 404]; 204, 205 and 304 named by themselves stand for null'),
+    as: format
+      .default('json')
+      .describe(
+        'How its reply is written; "xml", "text" and "form" become JSON, { xml: { lists: [item] } } says what repeats',
+      ),
+    'content-type': listOf(mediaType)
+      .min(1)
+      .max(16)
+      .optional()
+      .describe('Content types that are accepted instead of those of the format, such as [text/csv]'),
+    timeout: duration.optional().describe('Longest time for this part, its body included; what is left of the total'),
+    'max-bytes': bytes
+      .prefault('1MiB')
+      .describe('Largest reply, counted after decompression; with "for-each", all replies together'),
+    fallback: constant
+      .optional()
+      .describe('JSON to put in place of an optional part that failed; without it the part is left out'),
+    'fallback-to': z
+      .union([z.literal('stale'), z.strictObject({ stale: duration.describe('Age up to which a reply may stand in') })])
+      .optional()
+      .describe(
+        '"stale": the last good reply to the same call stands in, up to an hour old unless { stale: 10m } says else',
+      ),
+    cache: duration
+      .optional()
+      .describe(
+        'How long a reply is used again for the same call; of the same caller, when the part reads of the caller',
+      ),
+    'for-each': forEach
+      .optional()
+      .describe('A list; the part is asked for each {item} of it, and is the list of replies'),
+    batch: batch
+      .optional()
+      .describe('Asks for many items in one call, with {keys}, and joins the reply to them by key'),
+    'response-headers': listOf(headerName)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe('Fields of the reply that the answer has too, such as [x-total, set-cookie]'),
+    ...partShape,
+  },
+  expecting(`a part, as in ${PART}`),
+)
 
 export const options = z.strictObject({
   timeout: duration
@@ -142,7 +160,7 @@ export const options = z.strictObject({
     .optional()
     .describe('JSONata expression that makes the whole answer of the document; also reads $parts and $composition'),
   parts: z
-    .record(partName, part)
+    .record(partName, part, expecting(`the parts by name, as in { products: ${PART} }`))
     .refine((parts) => Object.keys(parts).length > 0, { error: 'expected at least one part' })
     .describe('The parts of the answer by name, in the order they shall have in it'),
 })

@@ -80,7 +80,15 @@ function hiddenMistakes({ parts, body, transform }: AggregateOptions): OptionMis
     const isIdle = part.method === 'GET' && !part.required && !read.has(name)
     return [
       ...unused.map((key) => ({ path: [...at, key], message: 'is never used: the part is hidden' })),
-      ...(isIdle ? [{ path: [...at, 'hidden'], message: 'leaves nothing of the part: no other part reads it' }] : []),
+      ...(isIdle
+        ? [
+            {
+              path: [...at, 'hidden'],
+              message:
+                'leaves nothing of the part: no other part reads it; remove "hidden", or make the part "required" if it is to decide',
+            },
+          ]
+        : []),
     ]
   })
 }

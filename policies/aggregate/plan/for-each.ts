@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { template } from '../../../gateway/config/fields.ts'
+import { expecting, template } from '../../../gateway/config/fields.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
 import type { Template } from '../../../gateway/core/template.ts'
 import { type Constant, constant } from './constant.ts'
@@ -22,14 +22,19 @@ const settings = z.strictObject({
 export const forEach = z.union([settings, items.transform((list) => settings.parse({ items: list.source }))])
 
 /** One call for many items. */
-export const batch = z.strictObject({
-  key: template.describe('What an item is asked by, as in "{item.sku}"'),
-  join: dottedPath
-    .optional()
-    .describe('Where each entry of the reply has its key, as in "sku"; without it the reply is a mapping by key'),
-  in: dottedPath.optional().describe('Where in the reply the list or mapping is, as in "data.items"; the reply itself'),
-  'at-most': z.int().min(1).max(1_000).default(50).describe('Most keys of one call; more are split into several'),
-})
+export const batch = z.strictObject(
+  {
+    key: template.describe('What an item is asked by, as in "{item.sku}"'),
+    join: dottedPath
+      .optional()
+      .describe('Where each entry of the reply has its key, as in "sku"; without it the reply is a mapping by key'),
+    in: dottedPath
+      .optional()
+      .describe('Where in the reply the list or mapping is, as in "data.items"; the reply itself'),
+    'at-most': z.int().min(1).max(1_000).default(50).describe('Most keys of one call; more are split into several'),
+  },
+  expecting('how items are asked for together, as in { key: "{item.sku}", join: sku }'),
+)
 
 /** How a list is asked for, compiled. */
 export interface ForEach {

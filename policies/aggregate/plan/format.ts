@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { listOf } from '../../../gateway/config/fields.ts'
 
 const elementName = z
   .string()
@@ -11,8 +12,7 @@ export const format = z.union([
   z.strictObject({
     xml: z
       .strictObject({
-        lists: z
-          .array(elementName)
+        lists: listOf(elementName)
           .min(1)
           .max(100)
           .describe('Elements that are always a list, also when there is only one of them'),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { listOf } from '../../../gateway/config/fields.ts'
 
 const CLASS = /^[2-5]xx$/
 
@@ -9,7 +10,7 @@ const pattern = z.union(
 )
 
 /** Statuses such as `[2xx, 404]`. */
-export const statuses = z.array(pattern).min(1).max(32)
+export const statuses = listOf(pattern).min(1).max(32)
 
 /** What of an upstream counts as a reply. */
 export interface Success {

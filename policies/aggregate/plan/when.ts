@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { reference, show } from '../../../gateway/config/fields.ts'
+import { listOf, reference, show } from '../../../gateway/config/fields.ts'
 import type { Reference } from '../../../gateway/core/reference.ts'
 import type { Scope } from '../../../gateway/core/scope.ts'
 
@@ -18,7 +18,7 @@ export type Condition = Tests | readonly Tests[]
 const plain = z.union([z.string().max(1_024), z.number(), z.boolean()], {
   error: 'expected an exact value: text, a number, true or false',
 })
-const oneOf = z.array(plain).min(1).max(1_000)
+const oneOf = listOf(plain).min(1).max(1_000)
 
 const comparisons = z.strictObject({
   exists: z.boolean().optional().describe('Whether there is a value at all; null is none'),

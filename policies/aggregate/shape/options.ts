@@ -1,12 +1,17 @@
 import { z } from 'zod'
+import { expecting, listOf } from '../../../gateway/config/fields.ts'
 import { constant } from '../plan/constant.ts'
 import { dottedPath } from '../plan/dotted-path.ts'
 import { expression } from './expression.ts'
 
-const paths = z.array(dottedPath).min(1).max(256)
+const paths = listOf(dottedPath).min(1).max(256)
 
 const rename = z
-  .record(z.string().min(1).max(256), z.string().min(1).max(256))
+  .record(
+    z.string().min(1).max(256),
+    z.string().min(1).max(256),
+    expecting('new names by old ones, as in { meta.sku: id }'),
+  )
   .refine((names) => Object.keys(names).length > 0, { error: 'expected at least one name' })
 
 /** What of a part's reply stands in the answer, and where. */
@@ -31,13 +36,16 @@ export const partShape = {
   hidden: z.boolean().default(false).describe('Whether it is left out of the answer, as an input of others alone'),
 }
 
-const members = z.record(z.string().min(1).max(256), constant)
+const members = z.record(z.string().min(1).max(256), constant, expecting('members by name, as in { version: 1 }'))
 
 /** Members that are added to the answer as they are. */
-export const fixedMembers = z.strictObject({
-  always: members.default({}).describe('Members of every answer'),
-  complete: members.default({}).describe('Members of an answer in which nothing is missing or replaced'),
-  incomplete: members.default({}).describe('Members of an answer in which something is missing or replaced'),
-})
+export const fixedMembers = z.strictObject(
+  {
+    always: members.default({}).describe('Members of every answer'),
+    complete: members.default({}).describe('Members of an answer in which nothing is missing or replaced'),
+    incomplete: members.default({}).describe('Members of an answer in which something is missing or replaced'),
+  },
+  expecting('members for each kind of answer, as in { always: { version: 1 } }'),
+)
 
 export type FixedMembers = z.output<typeof fixedMembers>

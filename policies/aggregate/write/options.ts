@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { headerName, pathTemplate, show, template } from '../../../gateway/config/fields.ts'
+import { expecting, headerName, listOf, pathTemplate, show, template } from '../../../gateway/config/fields.ts'
 import { jsonTemplate } from '../plan/json-template.ts'
 import { statuses } from '../plan/success.ts'
 
@@ -12,16 +12,21 @@ const compensation = z.strictObject({
   path: pathTemplate.describe(
     "Path to ask for; reads the request, the part's own reply and what the part itself may read; {write.key} is the write's key",
   ),
-  query: z.record(queryName, queryValue).default({}).describe('Parameters added to the path'),
-  headers: z.record(headerName, template).default({}).describe('Header fields of the call; an empty one is left out'),
+  query: z
+    .record(queryName, queryValue, expecting('values by name, as in { page: "{query.page}" }'))
+    .default({})
+    .describe('Parameters added to the path'),
+  headers: z
+    .record(headerName, template, expecting('values by name, as in { x-shop: main }'))
+    .default({})
+    .describe('Header fields of the call; an empty one is left out'),
   body: jsonTemplate.optional().describe('JSON body of the call'),
   success: statuses.default(['2xx']).describe('Statuses by which the write is undone, such as [2xx, 404]'),
   'when-unknown': z
     .enum(['ask-again', 'compensate'])
     .default('ask-again')
     .describe('When nobody knows whether the write was done: make it again with its key first, or undo it in any case'),
-  'keep-headers': z
-    .array(headerName)
+  'keep-headers': listOf(headerName)
     .max(32)
     .default([])
     .describe('Credentials that both calls need later (authorization, cookie): kept on the disk until all is decided'),
@@ -30,8 +35,7 @@ const compensation = z.strictObject({
 /** Options of a part that say whether and how it writes. */
 export const partWriting = {
   safe: z.boolean().default(false).describe('Whether a POST changes nothing, as a search does'),
-  after: z
-    .array(z.string())
+  after: listOf(z.string())
     .min(1)
     .max(32)
     .optional()
