@@ -139,15 +139,27 @@ export interface CompensationItem {
   readonly traceparent?: string
   /** Why it is undone, or parked. */
   readonly reason?: string
-  /** How often undoing the write it is at was tried. */
+  /** The call that is made next, while it is `undoing`: one that undoes a write, or the write again where nobody knows of it. */
+  readonly next?: CompensationCall
+  /** How often that was made in vain. */
   readonly attempts?: number
+  /** How it failed last: a status, or what went wrong. */
+  readonly lastFailure?: { readonly reason: string; readonly atMs: number }
   /** Times in milliseconds since the Unix epoch. */
   readonly beganAtMs?: number
   readonly undoingSinceMs?: number
   readonly parkedAtMs?: number
+  /** When the next call is made. */
   readonly nextAtMs?: number
   /** In the order in which they were made. */
   readonly writes: readonly CompensationWrite[]
+}
+
+export interface CompensationCall {
+  readonly kind: 'compensate' | 'ask-again'
+  /** Of the write it is about. */
+  readonly part: string
+  readonly upstream: string
 }
 
 export interface CompensationWrite {
@@ -173,6 +185,11 @@ export interface CompensationList {
   readonly sagas: readonly CompensationItem[]
 }
 
+export interface CompensationTally extends Tally {
+  /** How many waited for their next attempt, which is made at once now. */
+  readonly broughtForward: number
+}
+
 export interface CompensationOperations {
   /** Up to `limit` requests, of one state or of all in the order of `COMPENSATION_STATES`; in each the oldest first. */
   list(wish: { readonly state?: CompensationState | undefined; readonly limit: number }): Promise<CompensationList>
@@ -180,8 +197,8 @@ export interface CompensationOperations {
   show(id: string): Promise<CompensationItem>
   /** Tries to undo a parked request again, or one that waits at once. Gives back what it is now. */
   retry(id: string): Promise<CompensationItem>
-  /** `retry` for every request that is parked. */
-  retryAll(): Promise<Tally>
+  /** `retry` for every request that is parked or waits for its next attempt. */
+  retryAll(): Promise<CompensationTally>
   /** Gives up a parked request: what of its writes still stands is left as it is. */
   discard(id: string): Promise<void>
 }

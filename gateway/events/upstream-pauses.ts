@@ -7,6 +7,8 @@ export interface UpstreamPauses {
   /** It failed: longer each time, at least `afterMs`. */
   failed(upstream: string, nowMs: number, afterMs?: number): void
   answered(upstream: string): void
+  /** Every one may be asked again. */
+  forget(): void
 }
 
 const PAUSE: Backoff = { baseMs: 1_000, maxMs: 30_000 }
@@ -27,6 +29,9 @@ export function createUpstreamPauses(random: () => number): UpstreamPauses {
     },
     answered(upstream) {
       pauses.delete(upstream)
+    },
+    forget() {
+      pauses.clear()
     },
   }
 }

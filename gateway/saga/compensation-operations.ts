@@ -2,25 +2,27 @@ import type { Clock } from '../core/clock.ts'
 import type { Compensation } from '../core/journal.ts'
 import {
   COMPENSATION_STATES,
+  type CompensationCall,
   type CompensationItem,
   type CompensationOperations,
   OperationRefused,
 } from '../core/operations.ts'
 import { parseTemplate } from '../core/template.ts'
-import type { SagaEntry } from './saga-entry.ts'
+import { nextToUndo, type SagaEntry, type StoredSagaState } from './saga-entry.ts'
 import { type SagaCursor, SagaGoneError, type SagaStorage } from './saga-storage.ts'
+import { isAskedAgain, upstreamOf } from './undo-attempt.ts'
 
 export interface CompensationParts {
   readonly storage: SagaStorage
   readonly clock: Pick<Clock, 'now'>
-  /** Called when a saga was put back. */
-  readonly wake?: () => void
+  /** Called when a saga was put back, or is not to wait any longer. */
+  readonly tryNow?: () => void
 }
 
 const PAGE = 100
 
 /** What an operator may do with writes that are to be undone. */
-export function createCompensationOperations({ storage, clock, wake }: CompensationParts): CompensationOperations {
+export function createCompensationOperations({ storage, clock, tryNow }: CompensationParts): CompensationOperations {
   async function find(id: string): Promise<SagaEntry> {
     const found = await storage.find(id)
     if (found) return found
@@ -28,7 +30,7 @@ export function createCompensationOperations({ storage, clock, wake }: Compensat
     throw new OperationRefused('not-found', reason)
   }
 
-  async function retry(id: string): Promise<void> {
+  async function putBack(id: string): Promise<void> {
     const { state } = await find(id)
     if (state === 'open') throw new OperationRefused('wrong-state', `Cannot retry "${id}": ${OPEN}`)
     await asOperation(() =>
@@ -39,7 +41,26 @@ export function createCompensationOperations({ storage, clock, wake }: Compensat
         return { ...entry, state: 'undoing', writes, attempts: 0, undoingSinceMs: nowMs, requeuedAtMs: nowMs }
       }),
     )
-    wake?.()
+  }
+
+  async function* all(state: StoredSagaState): AsyncGenerator<SagaEntry> {
+    let after: SagaCursor | undefined
+    do {
+      const page: readonly SagaEntry[] = await storage.list(state, PAGE, after)
+      yield* page
+      after = page.length < PAGE ? undefined : page.at(-1)
+    } while (after)
+  }
+
+  /** False when it needs no more, because it is undone. */
+  async function putBackUnlessUndone(id: string): Promise<boolean> {
+    try {
+      await putBack(id)
+      return true
+    } catch (error) {
+      if (error instanceof OperationRefused && (await storage.find(id)) === undefined) return false
+      throw error
+    }
   }
 
   return {
@@ -57,29 +78,33 @@ export function createCompensationOperations({ storage, clock, wake }: Compensat
     },
 
     async retry(id) {
-      await retry(id)
+      await putBack(id)
+      tryNow?.()
       const now = await storage.find(id)
       return now ? toItem(now) : { id, state: 'undone', writes: [] }
     },
 
     async retryAll() {
       const refused: { id: string; reason: string }[] = []
-      let done = 0
-      let after: SagaCursor | undefined
-      for (;;) {
-        const page = await storage.list('parked', PAGE, after)
-        for (const { id } of page) {
+      const retryThese = async (state: 'parked' | 'undoing', isMeant: (entry: SagaEntry) => boolean) => {
+        let done = 0
+        for await (const entry of all(state)) {
+          if (!isMeant(entry)) continue
           try {
-            await retry(id)
-            done++
+            if (await putBackUnlessUndone(entry.id)) done++
           } catch (error) {
             if (!(error instanceof OperationRefused)) throw error
-            refused.push({ id, reason: error.message })
+            refused.push({ id: entry.id, reason: error.message })
           }
         }
-        after = page.at(-1)
-        if (!after || page.length < PAGE) return { done, refused }
+        return done
       }
+      // What is found before the last one is put back must not wait for an upstream that is mended.
+      tryNow?.()
+      const broughtForward = await retryThese('undoing', ({ nextAtMs = 0 }) => nextAtMs > clock.now())
+      const done = await retryThese('parked', () => true)
+      tryNow?.()
+      return { done, broughtForward, refused }
     },
 
     async discard(id) {
@@ -106,7 +131,8 @@ async function asOperation(work: () => Promise<void>): Promise<void> {
 }
 
 function toItem(entry: SagaEntry): CompensationItem {
-  const { id, state, draft, writes, reason, attempts, beganAtMs, undoingSinceMs, parkedAtMs, nextAtMs } = entry
+  const { id, state, draft, writes, reason, attempts, lastFailure } = entry
+  const { beganAtMs, undoingSinceMs, parkedAtMs, nextAtMs } = entry
   const { route, method, path, caller, idempotencyKey, requestId, traceparent } = draft
   const item = {
     id,
@@ -119,7 +145,9 @@ function toItem(entry: SagaEntry): CompensationItem {
     requestId,
     traceparent,
     reason,
+    next: nextCall(entry),
     attempts,
+    lastFailure,
     beganAtMs,
     undoingSinceMs,
     parkedAtMs,
@@ -138,6 +166,14 @@ function toItem(entry: SagaEntry): CompensationItem {
     ),
   }
   return present(item)
+}
+
+function nextCall(entry: SagaEntry): CompensationCall | undefined {
+  const write = entry.state === 'undoing' ? nextToUndo(entry) : undefined
+  if (!write?.compensation) return undefined
+  const undoable = { entry, write, compensation: write.compensation }
+  const kind = isAskedAgain(undoable) ? 'ask-again' : 'compensate'
+  return { kind, part: write.part, upstream: upstreamOf(undoable) }
 }
 
 /** With the ids the services gave, by which to undo it by hand; what the client sent stays a name in braces. */

@@ -64,7 +64,10 @@ export interface SagaEntry<State extends SagaState = StoredSagaState> {
   readonly undoingSinceMs?: number
   /** When an operator last put it back, so that writes are asked for again although much time has passed. */
   readonly requeuedAtMs?: number
+  /** How often the call that is made next, towards undoing a write, was made in vain. */
   readonly attempts: number
+  /** How it failed last. */
+  readonly lastFailure?: { readonly reason: string; readonly atMs: number }
   /** When it is tried next; at once when left out. */
   readonly nextAtMs?: number
   readonly parkedAtMs?: number

@@ -178,7 +178,12 @@ function findingOfFailure(error: unknown): Finding {
   if (!(error instanceof GatewayError)) return { kind: 'again', reason: String(error), isUpstreamAway: false }
   const afterMs = retryAfterMs(new Headers(error.headers))
   const after = afterMs === undefined ? {} : { afterMs }
-  return { kind: 'again', reason: error.code, ...after, isUpstreamAway: AWAY.has(error.code) }
+  return { kind: 'again', reason: reasonOf(error), ...after, isUpstreamAway: AWAY.has(error.code) }
+}
+
+/** With what the network says of it, such as `ECONNREFUSED`. */
+function reasonOf({ code, cause }: GatewayError): string {
+  return cause instanceof Error && 'code' in cause ? `${code}: ${cause.code}` : code
 }
 
 function isAmong(statuses: readonly (number | string)[], status: number): boolean {

@@ -1,64 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { recordTelemetry } from '../../tests/support/recorded-telemetry.ts'
-import { sagaOf } from '../../tests/support/saga-conformance.ts'
 import { seededRandom } from '../../tests/support/seeded-random.ts'
-import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
-import type { OwnRequest } from '../core/own-request.ts'
-import { createCompensationOperations } from './compensation-operations.ts'
-import { createMemorySagas } from './memory-sagas.ts'
-import type { JournalWrite, SagaEntry } from './saga-entry.ts'
-import { createSagaNews } from './saga-news.ts'
-import { createUndoer } from './undoer.ts'
-
-const [SOME_WRITE] = sagaOf('some').writes
-
-/** A write at the upstream of its name, undone by a `DELETE`. */
-function writeTo(part: string, changes: Partial<JournalWrite> = {}): JournalWrite {
-  if (!SOME_WRITE) throw new Error('There is no write')
-  const compensation = {
-    upstream: part,
-    template: { method: 'DELETE', path: '/', query: {}, headers: {} },
-    fields: [],
-    values: {},
-    ofReply: [],
-    success: ['2xx'],
-    whenUnknown: 'ask-again' as const,
-    maxBody: 1_000,
-  }
-  return { ...SOME_WRITE, part, upstream: part, stage: 'done', compensation, ...changes }
-}
-
-function toUndo(id: string, writes: readonly JournalWrite[], attempts = 0): SagaEntry {
-  const draft = { ...sagaOf('some').draft, withinMs: 60_000 }
-  return sagaOf(id, { draft, writes, state: 'undoing', beganAtMs: 0, attempts })
-}
-
-type Ask = (upstream: string, request: OwnRequest, nth: number) => Response | Promise<Response>
-
-/** Has sagas undone, which began at the time 0 and may be tried for a minute; each pause is the longest unless chance is given. */
-async function openUndoer(sagas: readonly (readonly JournalWrite[])[], ask: Ask, random = () => 0) {
-  const clock = createVirtualClock(0)
-  const storage = createMemorySagas({ now: clock.now })
-  for (const [i, writes] of sagas.entries()) await storage.add(toUndo(`${i}`, writes))
-  const { log, metrics, lines } = recordTelemetry()
-  /** Whom it has asked for what, and when in seconds. */
-  const asked: string[] = []
-  const undoer = createUndoer({
-    storage,
-    clock,
-    random,
-    log,
-    metrics,
-    news: createSagaNews(),
-    ask: async (upstream, request) => {
-      asked.push(`${clock.now() / 1_000} ${request.method} ${upstream}`)
-      return await ask(upstream, request, asked.filter((each) => each.endsWith(` ${upstream}`)).length)
-    },
-  })
-  undoer.wake()
-  await clock.advance(0)
-  return { clock, storage, undoer, asked, lines, left: () => storage.counts() }
-}
+import { openUndoer, toUndo, writeTo } from '../../tests/support/undoer-scene.ts'
 
 const ANNOUNCED = 'A write is still to be undone'
 const NOTHING = { open: 0, undoing: 0, parked: 0 }
@@ -141,9 +83,9 @@ describe('an undoer', () => {
   })
 
   test('tries for as long again when an operator has put it back', async () => {
-    const { clock, storage, undoer, asked, left } = await openUndoer([[writeTo('a')]], refused)
+    const { clock, operations, asked, left } = await openUndoer([[writeTo('a')]], refused)
     await clock.advance(100_000)
-    await createCompensationOperations({ storage, clock, wake: undoer.wake }).retry('0')
+    await operations.retry('0')
     await clock.advance(58_000)
     expect(asked.slice(8)).toEqual([100, 101, 103, 107, 115, 131, 158].map((second) => `${second} DELETE a`))
     expect(await left()).toEqual({ ...NOTHING, undoing: 1 })

@@ -28,6 +28,8 @@ export interface UndoerParts {
 export interface Undoer {
   /** There is something to undo. */
   wake(): void
+  /** The same, and somebody wants it tried now: upstreams that were left in peace are asked again. */
+  tryNow(): void
   /** Starts no further attempt, gives up those under way, and resolves when there are none. Comes before the journal is closed. */
   stop(): Promise<void>
 }
@@ -134,7 +136,7 @@ export function createUndoer(parts: UndoerParts): Undoer {
     write: JournalWrite,
     change: Partial<Omit<JournalWrite, 'part'>>,
   ): Promise<SagaEntry> {
-    const { nextAtMs: _, ...rest } = entry
+    const { nextAtMs: _, lastFailure: __, ...rest } = entry
     return put({ ...rest, attempts: 0, writes: withWrite(entry.writes, write.part, change) })
   }
 
@@ -161,11 +163,12 @@ export function createUndoer(parts: UndoerParts): Undoer {
     count('postponed')
     log.warn('A write is still to be undone', {
       ...factsOfWrite(entry, write),
+      upstream: upstreamOf(undoable),
       attempts,
       retryInMs: nextAtMs - nowMs,
       reason,
     })
-    await sleepUntil(nextAtMs, { ...entry, attempts })
+    await sleepUntil(nextAtMs, { ...entry, attempts, lastFailure: { reason, atMs: nowMs } })
     return undefined
   }
 
@@ -221,6 +224,10 @@ export function createUndoer(parts: UndoerParts): Undoer {
 
   return {
     wake: rounds.wake,
+    tryNow() {
+      pauses.forget()
+      rounds.wake()
+    },
     async stop() {
       stopping.abort(new Error('the gateway stops'))
       await rounds.stop()

@@ -29,7 +29,12 @@ describe('a write that cannot be undone', () => {
     const mend = () => {
       isMended = true
     }
-    return { ...scene, services, mend, operations: createCompensationOperations({ ...scene, wake: scene.undoer.wake }) }
+    return {
+      ...scene,
+      services,
+      mend,
+      operations: createCompensationOperations({ ...scene, tryNow: scene.undoer.tryNow }),
+    }
   }
 
   test('is parked at once when that is refused, and what came before is undone all the same', async () => {

@@ -9,7 +9,8 @@ import { until } from '../support/real-time.ts'
 
 let folder: string
 let service: ReturnType<typeof Bun.serve>
-let refusesToUndo = true
+/** What a cancellation is answered with. */
+let answersUndo = 422
 const undone: string[] = []
 const UNDO = '/bookings/{parts.flight.body.id}/by/{query.token}'
 const programs = startPrograms(() => folder)
@@ -22,9 +23,8 @@ beforeAll(() => {
     fetch(request) {
       const { pathname } = new URL(request.url)
       if (request.method === 'DELETE') {
-        if (refusesToUndo) return new Response(null, { status: 422 })
-        undone.push(pathname)
-        return new Response(null, { status: 204 })
+        if (answersUndo === 204) undone.push(pathname)
+        return new Response(null, { status: answersUndo, headers: { 'retry-after': '60' } })
       }
       if (pathname === '/charges') return Response.json({}, { status: 402 })
       return Response.json({ id: 'b-1', card: 'secret' }, { status: 201 })
@@ -42,7 +42,10 @@ beforeAll(() => {
   }
   writeFileSync(join(folder, 'gateway.yaml'), JSON.stringify(config))
 })
-afterEach(() => programs.endAll())
+afterEach(() => {
+  programs.endAll()
+  rmSync(join(folder, '.data'), { recursive: true })
+})
 afterAll(async () => {
   await service.stop(true)
   rmSync(folder, { recursive: true, force: true })
@@ -92,8 +95,8 @@ describe('an operator', () => {
       detail: '0 undoing, 1 parked',
     })
 
-    refusesToUndo = false
-    expect((await say('retry', '--all', '--admin-port', adminPort)).output).toContain('1 put back')
+    answersUndo = 204
+    expect((await say('retry', '--all', '--admin-port', adminPort)).output).toContain('1 put back, 0 brought forward')
     await until('the booking to be cancelled', () => undone.length === 1)
     expect(undone).toEqual(['/bookings/b-1/by/secret'])
     expect((await say('show', id, '--admin-port', adminPort)).code).toBe(1)
@@ -101,8 +104,45 @@ describe('an operator', () => {
     expect(await program.exit(20_000)).toBe(0)
   }, 60_000)
 
+  test('is told while it is undone what fails, and has it tried at once when that is mended', async () => {
+    answersUndo = 500
+    const { adminPort, book } = await startGateway()
+    await book()
+    const list = await say('list', '--admin-port', adminPort)
+    expect(list.output).toMatch(
+      /payment.* failed: .*; flight is not undone after 1 attempt: status 500; next attempt in (\d\ds|1m)\n/,
+    )
+    answersUndo = 204
+    undone.length = 0
+    const retried = await say('retry', '--all', '--admin-port', adminPort)
+    expect(retried.output).toContain('0 put back, 1 brought forward\nAll of that is undoing: the gateway tries it now')
+    await until('the booking to be cancelled', () => undone.length === 1)
+  }, 60_000)
+
+  test('is told that nobody tries while no gateway runs, and has the next one try at once', async () => {
+    answersUndo = 500
+    const { program, book } = await startGateway()
+    await book()
+    program.child.kill('SIGKILL')
+    await until('its end', () => program.child.exitCode !== null || program.child.signalCode !== null)
+    const list = await say('list', '--admin-port', '1')
+    expect(list.output).toContain('undoing  is tried again when a gateway runs')
+    expect(list.output).toMatch(/flight is not undone after 1 attempt: status 500\n/)
+    const { sagas } = JSON.parse((await say('list', '--json', '--admin-port', '1')).output) as {
+      sagas: { id: string }[]
+    }
+    const id = sagas[0]?.id ?? ''
+    expect((await say('show', id, '--admin-port', '1')).output).toContain('next attempt   when a gateway runs')
+    const retried = await say('retry', id, '--admin-port', '1')
+    expect(retried.output).toContain('no gateway was reached; the next one that runs tries it at once')
+    answersUndo = 204
+    undone.length = 0
+    await startGateway()
+    await until('the booking to be cancelled', () => undone.length === 1)
+  }, 60_000)
+
   test('finds it in the file when no gateway runs, and leaves it as it is', async () => {
-    refusesToUndo = true
+    answersUndo = 422
     const { program, book } = await startGateway()
     await book()
     program.child.kill('SIGKILL')

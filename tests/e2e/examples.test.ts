@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FAILURES } from '../../gateway/core/errors.ts'
 import { METRICS } from '../../gateway/core/metrics.ts'
+import { COMMANDS, isCommand } from '../../gateway/runtimes/bun/cli/commands.ts'
 import { mistakesOf } from '../support/config-mistakes.ts'
 import { createTestGateway } from '../support/gateway.ts'
 
@@ -63,6 +64,15 @@ describe('every example', () => {
 })
 
 describe('docs/operating.md', () => {
+  test('lists every command', () => {
+    const [, overview = ''] = /\n## Start and stop\n\n```sh\n([\s\S]*?)```/.exec(table) ?? []
+    const listed = overview.matchAll(/^sluice ([a-z]+(?:-[a-z]+)*(?: [a-z]+)?)(?= |$)/gm)
+    const names = Object.entries(COMMANDS).flatMap(([first, found]) =>
+      isCommand(found) ? [first] : Object.keys(found).map((second) => `${first} ${second}`),
+    )
+    expect([...listed].map(([, name]) => name).sort()).toEqual(names.sort())
+  })
+
   const table = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8')
   const documentedMetrics = [
     ...table.matchAll(/^\| `(sluice_[a-z_]+)(?:\{([a-z,]+)\})?` +\| (?:counter|gauge|histogram) /gm),

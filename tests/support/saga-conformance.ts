@@ -66,7 +66,9 @@ export function testSagaStorage(create: CreateSagas): void {
 
     test('changes a saga in one step, and lets go of what is at its end', async () => {
       await sagas.add(sagaOf('1'))
-      const undoing = sagaOf('1', { state: 'undoing', reason: 'x', undoingSinceMs: 5, nextAtMs: 7, attempts: 2 })
+      const lastFailure = { reason: 'status 500', atMs: 6 }
+      const progress = { undoingSinceMs: 5, attempts: 2, lastFailure, nextAtMs: 7 }
+      const undoing = sagaOf('1', { state: 'undoing', reason: 'x', ...progress })
       await sagas.change('1', (entry) => {
         expect(entry).toEqual(sagaOf('1'))
         return undoing

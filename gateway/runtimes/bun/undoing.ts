@@ -46,7 +46,7 @@ export function openUndoing(place: string, parts: UndoingParts): Undoing {
   const wake = () => undoer?.wake()
   return {
     journal: createJournal({ ...parts, storage, news, wake }),
-    operations: createCompensationOperations({ storage, clock, wake }),
+    operations: createCompensationOperations({ storage, clock, tryNow: () => undoer?.tryNow() }),
     start(ask) {
       undoer ??= createUndoer({ ...parts, storage, news, ask })
       undoer.wake()

@@ -30,7 +30,8 @@ const operator = ({ config = DEFAULT_CONFIG, 'admin-port': adminPort, ...flags }
   adminPort: toPort(adminPort),
 })
 
-const COMMANDS: Readonly<Record<string, Command | Commands>> = {
+/** Every command by its first word, or by its first and its second. */
+export const COMMANDS: Readonly<Record<string, Command | Commands>> = {
   start: {
     words: 0,
     flags: ['config', 'port', 'admin-port', 'mocks'],
@@ -86,6 +87,7 @@ function pick<Value>(table: Readonly<Record<string, Value>>, name: string, what:
   return found
 }
 
-function isCommand(found: Command | Commands): found is Command {
+/** Whether one word names a command, and not several with a second word each. */
+export function isCommand(found: Command | Commands): found is Command {
   return typeof found.run === 'function'
 }

@@ -2,11 +2,12 @@ import {
   COMPENSATION_STATES,
   type CompensationItem,
   type CompensationList,
+  type CompensationState,
   type CompensationWrite,
 } from '../../../core/operations.ts'
 import { systemClock } from '../system-clock.ts'
 import { toLimit, toName } from './arguments.ts'
-import { compensationsOf, type OperatorFlags, operate } from './operator.ts'
+import { compensationsOf, type OperatorFlags, operate, type Reached } from './operator.ts'
 import { age, facts, span, table } from './table.ts'
 import { reportTally, theOne } from './wishes.ts'
 
@@ -18,14 +19,16 @@ interface ListFlags extends OperatorFlags {
 /** `sluice compensations list`: whose writes are to be undone, why, and what to do about it. */
 export function listCompensations({ state, limit, ...flags }: ListFlags): Promise<number> {
   const wish = { state: toName(state, 'state', COMPENSATION_STATES), limit: toLimit(limit) }
-  return operate(compensationsOf, flags, async ({ operations, from }) => {
+  return operate(compensationsOf, flags, async ({ operations, ...reached }) => {
     const list = await operations.list(wish)
-    console.log(flags.json ? JSON.stringify(list, null, 2) : describeList(list, from, systemClock.now()))
+    console.log(flags.json ? JSON.stringify(list, null, 2) : describeList(list, reached, systemClock.now()))
     return 0
   })
 }
 
-function describeList({ counts, sagas }: CompensationList, from: string, nowMs: number): string {
+type From = Omit<Reached<never>, 'operations'>
+
+function describeList({ counts, sagas }: CompensationList, { from, isLive }: From, nowMs: number): string {
   const summary = `${COMPENSATION_STATES.map((state) => `${counts[state]} ${state}`).join(', ')}   (${from})`
   if (sagas.length === 0) return `${summary}\nNothing of that waits.`
   const rows = sagas.map((saga) => [
@@ -34,38 +37,56 @@ function describeList({ counts, sagas }: CompensationList, from: string, nowMs: 
     saga.id,
     saga.route ?? '-',
     saga.writes.map(({ part, stage, isStuck }) => `${part}:${isStuck ? 'stuck' : stage}`).join(' '),
-    [saga.reason, nextOf(saga, nowMs)].filter(Boolean).join('; '),
+    [saga.reason, progressOf(saga, nowMs), isLive && saga.nextAtMs && `next attempt ${nextOf(saga, nowMs)}`]
+      .filter(Boolean)
+      .join('; '),
   ])
   const head = ['STATE', 'AGE', 'ID', 'ROUTE', 'WRITES', 'REASON']
   const shown = new Set<string>(sagas.map(({ state }) => state))
-  const advice = COMPENSATION_STATES.filter((state) => shown.has(state)).map((state) => ADVICE[state])
+  const advice = COMPENSATION_STATES.filter((state) => shown.has(state)).map((state) => ADVICE[state](isLive))
   const all = COMPENSATION_STATES.reduce((sum, state) => sum + counts[state], 0)
   const more = sagas.length < all ? [`${sagas.length} of ${all} are shown: --state and --limit show others`] : []
   return [summary, '', table(head, rows), '', ...more, ...advice].join('\n')
 }
 
-const ADVICE = {
-  parked: `parked   waits for you: "compensations show ID" says what still stands; once the reason is mended, "compensations retry ID"
+const ADVICE: Readonly<Record<CompensationState, (isLive: boolean) => string>> = {
+  parked: () =>
+    `parked   waits for you: "compensations show ID" says what still stands; once the reason is mended, "compensations retry ID"
          or "compensations retry --all" undoes it, and "compensations discard ID" leaves it as it is`,
-  undoing: `undoing  is tried again by the gateway, as soon as one runs; "compensations retry ID" has it tried at once`,
-  open: 'open     the request is still running',
-} as const
+  undoing: (isLive) =>
+    isLive
+      ? `undoing  is tried again by the gateway; "compensations retry ID" or "compensations retry --all" has it tried at once`
+      : 'undoing  is tried again when a gateway runs; "compensations retry ID" or "compensations retry --all" has that one try at once',
+  open: () => 'open     the request is still running',
+}
 
 function nextOf({ nextAtMs }: CompensationItem, nowMs: number): string {
-  return nextAtMs === undefined || nextAtMs <= nowMs ? '' : `next attempt in ${span(nextAtMs - nowMs)}`
+  const leftMs = (nextAtMs ?? 0) - nowMs
+  return leftMs > 0 ? `in ${span(Math.ceil(leftMs / 1_000) * 1_000)}` : 'now'
+}
+
+/** What holds it up. */
+function progressOf({ next, attempts = 0, lastFailure, nextAtMs = 0 }: CompensationItem, nowMs: number): string {
+  if (!next) return ''
+  if (attempts === 0) {
+    return nextAtMs > nowMs ? `${next.part} waits for upstream "${next.upstream}", which failed another request` : ''
+  }
+  const times = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`
+  const reason = lastFailure ? `: ${lastFailure.reason}` : ''
+  return `${next.part} is ${next.kind === 'compensate' ? 'not undone' : 'still unknown'} after ${times}${reason}`
 }
 
 /** `sluice compensations show ID`: everything about one request but what the client sent. */
 export function showCompensation(id: string | undefined, flags: OperatorFlags): Promise<number> {
   const wanted = theOne(id, 'compensations show')
-  return operate(compensationsOf, flags, async ({ operations }) => {
+  return operate(compensationsOf, flags, async ({ operations, ...reached }) => {
     const saga = await operations.show(wanted)
-    console.log(flags.json ? JSON.stringify(saga, null, 2) : describe(saga, systemClock.now()))
+    console.log(flags.json ? JSON.stringify(saga, null, 2) : describe(saga, reached, systemClock.now()))
     return 0
   })
 }
 
-function describe(saga: CompensationItem, nowMs: number): string {
+function describe(saga: CompensationItem, { isLive }: From, nowMs: number): string {
   const at = (ms: number | undefined) =>
     ms === undefined ? undefined : `${new Date(ms).toISOString()} (${age(ms, nowMs)} ago)`
   return facts([
@@ -81,7 +102,9 @@ function describe(saga: CompensationItem, nowMs: number): string {
     ['began', at(saga.beganAtMs)],
     ['undoing since', at(saga.undoingSinceMs)],
     ['parked', at(saga.parkedAtMs)],
-    ['attempts', saga.attempts ? `${saga.attempts}, ${nextOf(saga, nowMs) || 'next is due'}` : undefined],
+    ['so far', progressOf(saga, nowMs) || undefined],
+    ['last attempt', at(saga.lastFailure?.atMs)],
+    ['next attempt', saga.next && (isLive ? nextOf(saga, nowMs) : 'when a gateway runs')],
     ...saga.writes.map((write): [string, string] => [write.part, describeWrite(write)]),
   ])
 }
@@ -105,16 +128,26 @@ export function retryCompensations(
   { all, ...flags }: OperatorFlags & { readonly all?: boolean },
 ): Promise<number> {
   const wanted = all && id === undefined ? undefined : theOne(all ? undefined : id, 'compensations retry', '--all')
-  return operate(compensationsOf, flags, async ({ operations }) => {
-    if (wanted === undefined) return reportTally(await operations.retryAll(), flags, 'put back')
+  return operate(compensationsOf, flags, async ({ operations, isLive }) => {
+    if (wanted === undefined) {
+      const tally = await operations.retryAll()
+      const { done, broughtForward } = tally
+      const code = reportTally(tally, flags, `put back, ${broughtForward} brought forward`)
+      if (!flags.json && done + broughtForward > 0) console.log(`All of that is undoing: ${triedBy(isLive)}`)
+      return code
+    }
     const saga = await operations.retry(wanted)
-    console.log(flags.json ? JSON.stringify(saga, null, 2) : `${saga.id} is ${saga.state}: ${AFTERWARDS[saga.state]}`)
+    const afterwards = saga.state === 'undoing' ? triedBy(isLive) : AFTERWARDS[saga.state]
+    console.log(flags.json ? JSON.stringify(saga, null, 2) : `${saga.id} is ${saga.state}: ${afterwards}`)
     return 0
   })
 }
 
+function triedBy(isLive: boolean): string {
+  return isLive ? 'the gateway tries it now' : 'no gateway was reached; the next one that runs tries it at once'
+}
+
 const AFTERWARDS = {
-  undoing: 'the gateway tries again to undo it',
   undone: 'nothing of it is left',
   parked: 'it could not be undone: "compensations show ID" says why',
   open: 'its request is running',
