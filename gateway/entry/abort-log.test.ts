@@ -64,6 +64,17 @@ describe('the log line of a request that was given up tells how its calls ended'
     }
   }
 
+  for (const [around, policies] of Object.entries(POLICIES)) {
+    test(`when the time of the last part was up, with ${around}`, async () => {
+      const route = { policies: [{ aggregate: { parts: { a: { ...PART, timeout: '3ms', fallback: 0 } } } }] }
+      const { gateway, lines } = await opened(policies, route)
+      const answer = gateway.fetch('/x')
+      await gateway.clock.advance(3)
+      expect((await answer).status).toBe(200)
+      expect(JSON.parse(lines[0] ?? '').calls).toMatchObject([{ failure: 'upstream-timeout', durationMs: 3 }])
+    })
+  }
+
   test('when the client had left before it was asked anything', async () => {
     const { gateway, lines } = await opened([], ROUTES.proxied)
     await gateway.fetch('/x', {}, { gone: AbortSignal.abort() })

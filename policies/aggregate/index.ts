@@ -116,8 +116,10 @@ function isKnownAtOnce({ inputs, gates, when }: Part): boolean {
 }
 
 /** The log line of a request is written when its answer begins: what became of a stream has one of its own. */
-function logEnd({ id, route }: Exchange, log: Logger, { composition, error }: StreamEnd): void {
-  if (composition) log.info('stream ended', { id, route, ...summaryOf(composition) })
-  else if (error instanceof ClientGone) log.info('stream ended', { id, route, failure: 'client-gone' })
-  else log.error('stream broke', { id, route, error: error instanceof Error ? error.stack : String(error) })
+function logEnd({ id, route, record }: Exchange, log: Logger, { composition, error }: StreamEnd): void {
+  const { calls, policies } = record
+  if (composition || error instanceof ClientGone) {
+    const failure = composition ? {} : { failure: 'client-gone' }
+    log.info('stream ended', { id, route, ...failure, ...(policies.aggregate ?? {}), calls })
+  } else log.error('stream broke', { id, route, error: error instanceof Error ? error.stack : String(error) })
 }

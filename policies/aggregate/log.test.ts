@@ -86,6 +86,28 @@ describe('the log of a composed answer at a terminal', () => {
   })
 })
 
+describe('the log of a streamed answer at a terminal', () => {
+  const NDJSON = { headers: { accept: 'application/x-ndjson' } }
+
+  test('says at its end what was wrong with it', async () => {
+    const parts = { a: {}, b: { fallback: 0 }, c: {} }
+    const page = await openAtTerminal({ parts, answers: { a: 1, b: failing(500) }, settings: { stream: true } })
+    for (const reply of [Response.json(3), new Response(null, { status: 503 })]) {
+      const asking = page.fetch('/page/1', NDJSON)
+      await page.clock.advance(0)
+      const { body } = await asking
+      await page.answer('c', reply)
+      await body?.cancel()
+    }
+    expect(page.told).toEqual([
+      `${LINE} 200 0 ms  (page)`,
+      'stream ended  (page)  incomplete, b (fallback): status 500',
+      `${LINE} 200 0 ms  (page)`,
+      'stream ended  (page)  incomplete, b (fallback): status 500, c: status 503',
+    ])
+  })
+})
+
 describe('the log of a composed answer as JSON', () => {
   test('says of each part that is not whole what stands in the answer, why, and which decided it', async () => {
     const page = await openPage({

@@ -1,6 +1,10 @@
 import type { CallRecord, CompositionRecord, PartRecord } from '../../core/record.ts'
 
-type Facts = Readonly<Record<string, unknown>>
+/** What the facts of a line about a request, or about the end of a streamed answer, have of it. */
+interface Told {
+  readonly failure?: string
+  readonly calls?: readonly CallRecord[]
+}
 
 /** Parts named in one line, the others counted; and the longest cause, in characters. */
 const MAX_PARTS = 6
@@ -10,15 +14,14 @@ const MAX_CAUSE = 100
  * What was wrong with a request, for a person at a terminal: `  incomplete, stock (fallback): status 500, price: unreachable (ECONNREFUSED)`.
  * What has decided the answer comes first, and what was given up because of it is counted. Empty when nothing was wrong.
  */
-export function describeTrouble({ failure, policies, calls: made }: Facts): string {
-  const calls = (made ?? []) as readonly CallRecord[]
-  const composed = (policies as { readonly aggregate?: CompositionRecord } | undefined)?.aggregate
-  const parts = composed?.failed ?? []
+export function describeTrouble(facts: Readonly<Record<string, unknown>>, composition: unknown = {}): string {
+  const { failure, calls = [] } = facts as Told
+  const { failed: parts = [], decidedBy, writes = [] } = composition as Partial<CompositionRecord>
   const told = new Set(parts.map(({ part }) => part))
   const notes = [
     failure ?? (parts.length > 0 ? 'incomplete' : undefined),
-    ...describeParts(parts, composed?.decidedBy, calls),
-    ...describeWrites(composed),
+    ...describeParts(parts, decidedBy, calls),
+    ...describeWrites(writes),
     ...calls.flatMap((call) => (call.part !== undefined && told.has(call.part) ? [] : describeCall(call))),
   ].filter((note) => note !== undefined)
   return notes.length > 0 ? `  ${notes.join(', ')}` : ''
@@ -42,7 +45,7 @@ function describeParts(
 }
 
 /** Writes are of interest when not all of them stand. */
-function describeWrites({ writes = [] }: Partial<CompositionRecord> = {}): string[] {
+function describeWrites(writes: NonNullable<CompositionRecord['writes']>): string[] {
   return writes.every(({ outcome }) => outcome === 'done')
     ? []
     : writes.map(({ part, outcome }) => `${part} ${outcome}`)

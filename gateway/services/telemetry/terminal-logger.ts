@@ -10,17 +10,24 @@ export function createTerminalLogger(clock: Clock, write: (line: string) => void
     (mark: string) =>
     (message: string, facts: Facts = {}): void => {
       const time = new Date(clock.now()).toISOString().slice(11, 19)
-      const text = message === 'request' ? describeRequest(facts) : `${message}${describeFacts(facts)}`
-      write(printable(`${time} ${mark}${text}`))
+      write(printable(`${time} ${mark}${describe(message, facts)}`))
     }
   return { info: log(''), warn: log('! '), error: log('!! ') }
 }
 
-function describeRequest({ method, path, status, durationMs, route, ...facts }: Facts): string {
-  return `${method} ${path ?? '?'} ${status} ${durationMs} ms${describeRoute(route)}${describeTrouble(facts)}`
+function describe(message: string, facts: Facts): string {
+  if (message === 'request') return describeRequest(facts)
+  if (message === 'stream ended') return `${message}${describeRoute(facts)}${describeTrouble(facts, facts)}`
+  return `${message}${describeFacts(facts)}`
 }
 
-function describeRoute(route: unknown): string {
+function describeRequest(facts: Facts): string {
+  const { method, path, status, durationMs, policies } = facts
+  const { aggregate } = (policies ?? {}) as Facts
+  return `${method} ${path ?? '?'} ${status} ${durationMs} ms${describeRoute(facts)}${describeTrouble(facts, aggregate)}`
+}
+
+function describeRoute({ route }: Facts): string {
   return route === undefined ? '' : `  (${route})`
 }
 

@@ -45,6 +45,7 @@ class Run implements Round {
   readonly onStep: SagaHook | undefined
   readonly stop = new Stop()
   readonly untimed: Limits = untimed(this.stop)
+  hasGivenUp = false
   readonly #plan: Plan
   readonly #options: ComposeOptions
   /** By name, what parts read of others; undefined when nobody does. */
@@ -135,7 +136,7 @@ class Run implements Round {
     if (this.#isOver) return
     this.#isOver = true
     this.#letGo()
-    if (this.stop.reason !== undefined) this.#concludeLater().catch(this.#finished.reject)
+    if (this.hasGivenUp || this.stop.reason !== undefined) this.#concludeLater().catch(this.#finished.reject)
     else this.#conclude()
   }
 

@@ -47,6 +47,7 @@ class OwnLimits implements Limits {
   /** The places its calls give back are taken once all have: by then the part is settled, and what waited for it competes. */
   abort(reason: Error): void {
     const { queue } = this.#round
+    this.#round.hasGivenUp = true
     queue.hold()
     this.stop.abort(reason)
     queue.release()

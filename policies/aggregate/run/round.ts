@@ -21,6 +21,8 @@ export interface Round {
   readonly onStep: SagaHook | undefined
   /** Gives up all calls. */
   readonly stop: Stop
+  /** True once calls were given up that may take a moment to end. */
+  hasGivenUp: boolean
   /** Of calls that nothing but the whole composition ends. */
   readonly untimed: Limits
   /** Told once for each part what became of it. */
