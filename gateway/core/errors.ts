@@ -10,7 +10,7 @@ export const FAILURES = {
   'command-not-found': { status: 404, title: 'There is no such command' },
   'method-not-allowed': { status: 405, title: 'The route does not allow this method' },
   'request-timeout': { status: 408, title: 'The request did not arrive in time' },
-  'idempotency-key-in-use': { status: 409, title: 'A request with this Idempotency-Key is still running' },
+  'idempotency-key-in-use': { status: 409, title: 'The Idempotency-Key is in use' },
   'body-too-large': { status: 413, title: 'The request body is too large' },
   'uri-too-long': { status: 414, title: 'The request target is too long' },
   'expectation-failed': { status: 417, title: 'The expectation cannot be met' },

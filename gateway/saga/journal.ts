@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Journal, Saga, SagaDraft, SagaHook, WriteDraft } from '../core/journal.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
+import { keyInUse } from './key-in-use.ts'
 import {
   factsOf,
   type JournalWrite,
@@ -48,7 +49,7 @@ export function createJournal(parts: JournalParts): Journal {
   }
 
   function refuse(cause: unknown): never {
-    throw toGatewayError(cause, 'Writes cannot be noted at present')
+    throw toGatewayError(cause, 'Writes cannot be noted at present', parts.clock.now())
   }
 }
 
@@ -142,7 +143,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
       } catch (cause) {
         if (isRefusal(cause)) metrics.count('sluice_journal_refused_total', { reason: reasonOf(cause) })
         log.error('Cannot note a write', { ...facts, part: write.part, reason: messageOf(cause) })
-        throw toGatewayError(cause, 'its write cannot be noted, so it was not made')
+        throw toGatewayError(cause, 'its write cannot be noted, so it was not made', clock.now())
       }
       if (isDecided) return withdraw(next, write.part)
       entry = next
@@ -187,7 +188,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
       } catch (cause) {
         log.error('Cannot note that writes are complete', { ...facts, reason: messageOf(cause) })
         if (await decideToUndo('it could not be noted that they are complete')) wake()
-        throw toGatewayError(cause, 'It cannot be noted that the writes are complete, so they are undone')
+        throw toGatewayError(cause, 'It cannot be noted that the writes are complete, so they are undone', clock.now())
       }
       entry = next
       if (!isWhole) wake()
@@ -237,8 +238,8 @@ function reasonOf(error: unknown): 'full' | 'storage' {
   return error instanceof SagaFullError ? 'full' : 'storage'
 }
 
-function toGatewayError(cause: unknown, detail: string): GatewayError {
-  if (cause instanceof SagaInUseError) return new GatewayError('idempotency-key-in-use', { cause })
+function toGatewayError(cause: unknown, detail: string, nowMs: number): GatewayError {
+  if (cause instanceof SagaInUseError) return keyInUse(cause, nowMs)
   return new GatewayError('overloaded', { detail, headers: { 'retry-after': '5' }, cause })
 }
 

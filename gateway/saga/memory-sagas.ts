@@ -21,7 +21,8 @@ export interface MemorySagasOptions {
 /** Sagas that are forgotten when the process ends: for tests, and for a gateway whose writes may be left half done. */
 export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: MemorySagasOptions): SagaStorage {
   const entries = new Map<string, SagaEntry>()
-  const identities = new Set<string>()
+  /** Ids of sagas. */
+  const holders = new Map<string, string>()
   const remembered = createPasts(now)
   let closed = false
 
@@ -30,7 +31,8 @@ export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: Mem
   }
 
   function pastOf(identity: string): Past {
-    if (identities.has(identity)) throw new SagaInUseError()
+    const holder = entries.get(holders.get(identity) ?? '')
+    if (holder) throw new SagaInUseError(holder)
     return remembered.of(identity)
   }
 
@@ -45,7 +47,7 @@ export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: Mem
       }
       if (entries.size >= capacity) throw new SagaFullError(capacity)
       entries.set(entry.id, structuredClone(entry))
-      if (identity !== undefined) identities.add(identity)
+      if (identity !== undefined) holders.set(identity, entry.id)
     },
 
     async change(id, change) {
@@ -57,7 +59,7 @@ export function createMemorySagas({ capacity = DEFAULT_SAGA_CAPACITY, now }: Mem
       entries.delete(id)
       const { identity } = entry.draft
       if (identity === undefined) return
-      identities.delete(identity)
+      holders.delete(identity)
       remembered.set(identity, pastAfter(changed))
     },
 

@@ -54,12 +54,21 @@ export class SagaFullError extends Error {
   }
 }
 
-/** Another request of the same identity has writes under way. */
+/** The saga that another one of its identity has to wait for. */
+export type SagaHolder = Pick<SagaEntry, 'id' | 'state' | 'nextAtMs'>
+
+/** Another request of the same identity has writes under way, or had some in between: then it has no holder. */
 export class SagaInUseError extends Error {
   override readonly name = 'SagaInUseError'
+  readonly holder: SagaHolder | undefined
 
-  constructor() {
-    super('Another request with the same key has writes under way, or was undone in between')
+  constructor(holder?: SagaHolder) {
+    super(
+      holder
+        ? `Another request with the same key has writes: saga ${holder.id} is ${holder.state}`
+        : 'Another request with the same key was completed or undone in between',
+    )
+    this.holder = holder
   }
 }
 

@@ -60,7 +60,12 @@ describe('a write that cannot be undone', () => {
       },
     ])
     expect(telemetry.valueOf('sluice_compensations_total', { outcome: 'parked' })).toBe(1)
-    expect((await gateway.fetch(...TRIP('k'))).status).toBe(409)
+    const repeat = await gateway.fetch(...TRIP('k'))
+    expect([repeat.status, repeat.headers.has('retry-after'), await repeat.json()]).toMatchObject([
+      409,
+      false,
+      { detail: expect.stringContaining('could not be undone: they wait for an operator') },
+    ])
   })
 
   test('is tried for as long as compensate-within says, then parked, and undone when an operator says so', async () => {

@@ -254,11 +254,17 @@ describe('a booking that fails', () => {
     const { gateway, clock } = await openBooking({ upstream: services.answer })
     expect((await gateway.fetch(...TRIP('k'))).status).toBe(502)
     const early = await gateway.fetch(...TRIP('k'))
-    expect([early.status, await early.json()]).toMatchObject([
+    expect([early.status, early.headers.get('retry-after'), await early.json()]).toMatchObject([
       409,
-      { type: 'urn:sluice:problem:idempotency-key-in-use' },
+      '1',
+      {
+        type: 'urn:sluice:problem:idempotency-key-in-use',
+        title: 'The Idempotency-Key is in use',
+        detail: 'Writes of the first request with it are still being undone',
+      },
     ])
-    await clock.advance(30_000)
+    expect(gateway.records.at(-1)).toMatchObject({ status: 409, cause: expect.stringContaining('saga-1 is undoing') })
+    await clock.advance(1_000)
     expect((await gateway.fetch(...TRIP('k'))).status).toBe(200)
     expect(services.standing).toEqual(['flight', 'hotel', 'payment'])
   })

@@ -114,7 +114,11 @@ describe('idempotency', () => {
     const second = await gateway.fetch('/x/1', post('k'))
     expect(second.status).toBe(409)
     expect(second.headers.get('retry-after')).toBe('1')
-    expect(await second.json()).toMatchObject({ type: 'urn:sluice:problem:idempotency-key-in-use' })
+    expect(await second.json()).toMatchObject({
+      type: 'urn:sluice:problem:idempotency-key-in-use',
+      title: 'The Idempotency-Key is in use',
+      detail: 'The first request with it is still running',
+    })
     answer(new Response('done', { status: 201 }))
     expect((await first).status).toBe(201)
     expect(await (await gateway.fetch('/x/1', post('k'))).text()).toBe('done')

@@ -94,7 +94,10 @@ export default definePolicy({
       }
       if (entry.state === 'running') {
         note(exchange, 'in-use')
-        throw new GatewayError('idempotency-key-in-use', { headers: { 'retry-after': '1' } })
+        throw new GatewayError('idempotency-key-in-use', {
+          detail: 'The first request with it is still running',
+          headers: { 'retry-after': '1' },
+        })
       }
       const { status, reason } = entry
       note(exchange, 'unkept', { status, reason })

@@ -58,7 +58,7 @@ export function prepareSagaStatements(database: Database) {
     findFree: database.prepare<SagaRow, [{ id: string; self: string }]>(
       `SELECT * FROM sagas WHERE id = $id AND ${FREE}`,
     ),
-    isUsed: database.prepare<{ readonly n: number }, [identity: string]>('SELECT 1 AS n FROM sagas WHERE identity = ?'),
+    holder: database.prepare<SagaRow, [identity: string]>('SELECT * FROM sagas WHERE identity = ?'),
     due: database.prepare<Pick<SagaRow, 'id'>, [{ self: string; nowMs: number; limit: number }]>(
       `SELECT id FROM sagas WHERE state = 'undoing' AND coalesce(next_at_ms, 0) <= $nowMs AND ${FREE}
        ORDER BY began_at_ms, id LIMIT $limit`,

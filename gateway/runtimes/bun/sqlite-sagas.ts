@@ -58,7 +58,8 @@ export function openSqliteSagas(options: SqliteSagasOptions): SagaStorage {
   }
 
   const pastOf = (identity: string): string => {
-    if (statements.isUsed.get(identity)) throw new SagaInUseError()
+    const holder = statements.holder.get(identity)
+    if (holder) throw new SagaInUseError(toSaga(holder))
     return statements.past.get(identity, clock.now() - PAST_MS)?.past ?? JSON.stringify(NO_PAST)
   }
   const countAll = (): SagaCounts => {

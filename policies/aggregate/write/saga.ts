@@ -46,7 +46,7 @@ export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { co
   }
 
   async function run(exchange: Exchange): Promise<Response> {
-    const saga = await begin(exchange)
+    const saga = await begin(exchange).catch((error: unknown) => refuse(error, exchange))
     let isCompleting = false
     // The log line of the request may be written at any time from now on.
     note(exchange.record, {
@@ -77,6 +77,12 @@ export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { co
     exchange.waitUntil(work.catch(() => {}))
     return work
   }
+}
+
+/** Why there can be no writes is for the log; which of them stand in the way, say. */
+function refuse(error: unknown, { record }: Exchange): never {
+  if (error instanceof GatewayError && error.cause instanceof Error) record.cause = error.cause.message
+  throw error
 }
 
 /** Undefined when the client has sent none. Throws `GatewayError` for what is no key. */
