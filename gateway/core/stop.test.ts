@@ -78,3 +78,38 @@ describe('what a signal ends', () => {
     expect(heard).toBe(0)
   })
 })
+
+describe('a listener that throws', () => {
+  const kinds = [
+    { name: 'a stop', open: () => new Stop() },
+    {
+      name: 'what a signal ends',
+      open: () => {
+        const controller = new AbortController()
+        return Object.assign(stopBy(controller.signal), { abort: controller.abort.bind(controller) })
+      },
+    },
+  ]
+
+  test.each(kinds)('to $name keeps nobody else from being told, and is not passed over', ({ open }) => {
+    const later: (() => void)[] = []
+    const { queueMicrotask } = globalThis
+    globalThis.queueMicrotask = (task) => later.push(task)
+    try {
+      const stop = open()
+      const told: unknown[] = []
+      stop.listen({
+        stopped() {
+          throw new Error('a mistake')
+        },
+      })
+      stop.listen({ stopped: (reason) => told.push(reason) })
+      stop.abort('late')
+      expect(told).toEqual(['late'])
+    } finally {
+      globalThis.queueMicrotask = queueMicrotask
+    }
+    expect(later).toHaveLength(1)
+    expect(later[0]).toThrow('a mistake')
+  })
+})

@@ -53,7 +53,7 @@ export class Stop implements StopSource {
 
   #tell(reason: unknown): void {
     this.#isTelling = true
-    for (const listener of this.#listeners) listener?.stopped(reason)
+    for (const listener of this.#listeners) if (listener) tell(listener, reason)
     this.#isTelling = false
   }
 
@@ -115,6 +115,17 @@ class SignalStop implements StopSource {
 
   /** What a signal tells its listeners. */
   handleEvent(): void {
-    for (const listener of this.#listeners) listener.stopped(this.signal.reason)
+    for (const listener of this.#listeners) tell(listener, this.signal.reason)
+  }
+}
+
+/** As a signal tells its listeners: one that throws all the same keeps nobody else from being told, nor whoever gave up. */
+function tell(listener: StopListener, reason: unknown): void {
+  try {
+    listener.stopped(reason)
+  } catch (mistake) {
+    queueMicrotask(() => {
+      throw mistake
+    })
   }
 }
