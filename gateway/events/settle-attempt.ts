@@ -55,6 +55,8 @@ export async function attemptToSettle(
     return findingOfFailure(error)
   } finally {
     cancel()
+    // `stop` lives as long as the gateway, and with it whoever still listens to a signal made of it.
+    late.abort()
   }
 }
 

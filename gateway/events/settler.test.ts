@@ -48,6 +48,8 @@ describe('the settler, by replay', () => {
     })
     expect(bench.woken).toBe(1)
     expect(bench.asked).toHaveLength(1)
+    // The settler's own lives on, and would keep all that still listens.
+    expect(bench.asked[0]?.request.signal.aborted).toBe(true)
     expect(bench.asked[0]).toMatchObject({
       upstream: 'orders',
       request: { route: 'place-order', method: 'POST', path: '/orders', traceparent, body: btoa('{"key":"key-a"}') },

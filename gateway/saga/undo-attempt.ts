@@ -79,6 +79,8 @@ export async function attemptToUndo(undoable: Undoable, stop: AbortSignal, parts
     return findingOfFailure(error)
   } finally {
     cancel()
+    // `stop` lives as long as the gateway, and with it whoever still listens to a signal made of it.
+    late.abort()
   }
 }
 

@@ -59,6 +59,17 @@ describe('an undoer', () => {
     expect(await left()).toEqual(NOTHING)
   })
 
+  test('ends the signal of an attempt that is over, as its own lives on and would keep all that still listens', async () => {
+    const signals: AbortSignal[] = []
+    const { clock, undoer } = await openUndoer([[writeTo('a')]], (_upstream, { signal }, nth) => {
+      signals.push(signal)
+      return nth === 1 ? refused() : new Promise(() => {})
+    })
+    await clock.advance(1_000)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, false])
+    await undoer.stop()
+  })
+
   test('gives up an attempt after half a minute, even one that nothing else ends', async () => {
     const { clock, asked, left } = await openUndoer([[writeTo('a')]], (_upstream, _request, nth) =>
       nth === 1 ? new Promise<Response>(() => {}) : done(),
