@@ -3,6 +3,7 @@ import { duration, show } from '../../gateway/config/fields.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
 import type { Call } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import { wholeBody } from '../../gateway/core/read-reply.ts'
 import { Stop } from '../../gateway/core/stop.ts'
 
 const options = z.union(
@@ -46,9 +47,13 @@ export default definePolicy({
         next({ stop: own }).then(
           (response) => {
             cancel()
-            // Whatever ends the call still ends the body.
-            if (over) response.body?.cancel().catch(() => {})
-            else resolve(response)
+            if (over) {
+              response.body?.cancel().catch(() => {})
+              return
+            }
+            // Whatever ends the call still ends a body that is to come.
+            if (wholeBody(response)) call.stop.unlisten(outer)
+            resolve(response)
           },
           (error) => {
             cancel()

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { z } from 'zod'
 import { ClientGone } from '../../gateway/core/errors.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import { ReadReply } from '../../gateway/core/read-reply.ts'
+import type { StopListener, StopSource } from '../../gateway/core/stop.ts'
 import { createTestGateway } from '../../tests/support/gateway.ts'
 import timeout from './index.ts'
 
@@ -93,6 +95,47 @@ describe('timeout', () => {
     expect(gateway.upstreamRequests[0]?.signal.aborted).toBe(false)
     client.abort()
     expect(gateway.upstreamRequests[0]?.signal.aborted).toBe(true)
+  })
+
+  test('listens for the sake of a body that is to come, and no longer than that', async () => {
+    const listeners = new Set<StopListener>()
+    const counting = definePolicy({
+      name: 'counting',
+      at: 'upstream',
+      options: z.strictObject({}),
+      create:
+        () =>
+        ({ signal }, next) => {
+          const stop: StopSource = {
+            reason: undefined,
+            signal,
+            listen: (listener) => listeners.add(listener),
+            unlisten: (listener) => listeners.delete(listener),
+          }
+          return next({ stop })
+        },
+    })
+    const headers = new Headers({ 'content-type': 'text/plain' })
+    const fields = Object.assign(headers, { toHeaders: () => headers })
+    const content = new TextEncoder().encode('whole')
+    const whole = () => new ReadReply({ status: 200, reason: 'OK', fields }, content).toResponse()
+    const answers = [
+      () => new Response(new ReadableStream()),
+      whole,
+      () => {
+        throw new TypeError('connection refused')
+      },
+    ]
+    for (const [at, heard] of [1, 0, 0].entries()) {
+      listeners.clear()
+      const gateway = await createTestGateway({
+        register: [timeout, counting],
+        upstreamPolicies: ['counting', { timeout: '800ms' }],
+        upstream: () => answers[at]?.() ?? hang(),
+      })
+      await gateway.fetch('/x/1')
+      expect(listeners.size).toBe(heard)
+    }
   })
 
   test('does not wait for a layer below that ignores the signal', async () => {
