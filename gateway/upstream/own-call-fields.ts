@@ -21,6 +21,9 @@ class Said {
   #headers: Headers | undefined
   #names: ReadonlySet<string> | undefined
   #lines: string | undefined
+  /** The last lines that were added to them, which are mostly those of the next call, too, and what came of it. */
+  #added = ''
+  #both: string | undefined
 
   constructor(about: Exchange) {
     this.about = about
@@ -45,6 +48,15 @@ class Said {
   get lines(): string {
     this.#lines ??= this.version === 0 ? gatewayLines(this.about) : linesOf(this.headers)
     return this.#lines
+  }
+
+  /** The lines with others behind them. */
+  with(others: string): string {
+    if (this.#both === undefined || this.#added !== others) {
+      this.#added = others
+      this.#both = this.lines + others
+    }
+    return this.#both
   }
 }
 
@@ -85,7 +97,7 @@ export function linesOfOwnCall(own: FieldList, exchange: Exchange): string | und
   const said = saidIn(exchange)
   if (said.lines === '') return undefined
   const constant = said.version === 0 && Object.isFrozen(own) ? constantLines(own) : undefined
-  if (constant !== undefined) return said.lines + constant
+  if (constant !== undefined) return said.with(constant)
   let all = said.lines
   for (const [name, value] of own) {
     if (!isPlain(name, value)) return undefined

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import type { Http1Call } from './call.ts'
 import { type Keeper, UpstreamConnection, type Wire } from './connection.ts'
+import { linesOfHost } from './request-head.ts'
 import { createCall, failureOf } from './test-call.ts'
 
 /** A socket that takes `room` more bytes, then none until it drains. */
@@ -48,7 +49,7 @@ class NarrowWire implements Wire {
 }
 
 class Recorder implements Keeper {
-  readonly host = 'up.test'
+  readonly hostLines = linesOfHost('up.test')
   readonly events: string[] = []
   readonly repeated: Http1Call[] = []
   opened(): void {

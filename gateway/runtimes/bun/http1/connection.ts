@@ -14,8 +14,8 @@ export type Wire = Pick<
 
 /** What a connection needs of its pool. */
 export interface Keeper {
-  /** The `Host` of requests that name none. */
-  readonly host: string
+  /** The first lines of requests that name no `Host`. */
+  readonly hostLines: string
   /** It is connected, and free for its first call. */
   opened(connection: UpstreamConnection): void
   /** The connection is free for the next call. */
@@ -80,7 +80,7 @@ export class UpstreamConnection implements Line, ReplySink {
     const { method, body } = call.request
     const length = bodyLength(call.request)
     const fields = call.request.fieldLines ?? call.request.headers
-    const head = writeHead({ method, target: call.target, host: this.#keeper.host, fields, length })
+    const head = writeHead({ method, target: call.target, hostLines: this.#keeper.hostLines, fields, length })
     if (body instanceof ReadableStream) {
       this.#isUploaded = false
       this.#sendHead(head, undefined)

@@ -1,6 +1,7 @@
 import type { Http1Call } from './call.ts'
 import { type Keeper, UpstreamConnection } from './connection.ts'
 import { ConnectionFailure } from './connection-failure.ts'
+import { linesOfHost } from './request-head.ts'
 
 /** How long a connection is kept that nobody uses: less than the 5 s after which many servers close theirs. */
 const KEPT_FOR_MS = 4_000
@@ -29,7 +30,7 @@ const HANDLERS: Bun.SocketHandler<UpstreamConnection, 'buffer'> = {
  * time closes those that are not needed.
  */
 export class ConnectionPool implements Keeper {
-  readonly host: string
+  readonly hostLines: string
   readonly #hostname: string
   readonly #port: number
   readonly #now: () => number
@@ -43,7 +44,7 @@ export class ConnectionPool implements Keeper {
   /** `now` is in milliseconds and never goes back. */
   constructor(origin: string, now: () => number) {
     const url = new URL(origin)
-    this.host = url.host
+    this.hostLines = linesOfHost(url.host)
     this.#hostname = url.hostname
     this.#port = Number(url.port || 80)
     this.#now = now

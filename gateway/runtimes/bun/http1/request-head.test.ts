@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { type BodyLength, bodyLength, writeHead, writeTarget } from './request-head.ts'
+import { type BodyLength, bodyLength, linesOfHost, writeHead, writeTarget } from './request-head.ts'
 
 const write = (method: string, fields: Record<string, string>, length: BodyLength = 'none') =>
-  writeHead({ method, target: '/a?b', host: 'up.test:8080', fields: new Headers(fields), length })
+  writeHead({ method, target: '/a?b', hostLines: linesOfHost('up.test:8080'), fields: new Headers(fields), length })
 
 describe('a head', () => {
   test('names the target, the host and the fields', () => {
@@ -46,7 +46,7 @@ describe('a head', () => {
     const headers = new Headers()
     headers.append('set-cookie', 'a=1')
     headers.append('set-cookie', 'b=2')
-    const head = { method: 'GET', target: '/', host: 'h', fields: headers, length: 'none' } as const
+    const head = { method: 'GET', target: '/', hostLines: linesOfHost('h'), fields: headers, length: 'none' } as const
     expect(writeHead(head)).toContain('set-cookie: a=1\r\nset-cookie: b=2\r\n')
   })
 })

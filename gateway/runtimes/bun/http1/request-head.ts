@@ -11,28 +11,34 @@ export interface RequestHead {
   readonly method: string
   /** Path and query, as they go out. */
   readonly target: string
-  /** For requests whose fields name no other. */
-  readonly host: string
+  /** For requests whose fields name no other host. */
+  readonly hostLines: string
   /** May be given as lines, none of which is for the transport to write. */
   readonly fields: Headers | string
   readonly length: BodyLength
 }
 
 /** The request line and the fields, one byte a character, up to the empty line (RFC 9112 §§3, 5). */
-export function writeHead({ method, target, host, fields: given, length }: RequestHead): string {
+export function writeHead({ method, target, hostLines, fields: given, length }: RequestHead): string {
   let fields = ''
-  let named = host
+  let named = hostLines
   if (typeof given === 'string') fields = given
   else {
     given.forEach((value, name) => {
       if (!OF_THE_TRANSPORT.has(name)) fields += `${name}: ${value}\r\n`
     })
-    named = given.get('host') ?? host
+    const host = given.get('host')
+    if (host !== null) named = linesOfHost(host)
   }
   if (length === 'chunked') fields += 'transfer-encoding: chunked\r\n'
   else if (length !== 'none') fields += `content-length: ${length}\r\n`
   else if (EXPECT_BODY.has(method)) fields += 'content-length: 0\r\n'
-  return `${method} ${target} HTTP/1.1\r\nhost: ${named}\r\nconnection: keep-alive\r\n${fields}\r\n`
+  return `${method} ${target} HTTP/1.1\r\n${named}${fields}\r\n`
+}
+
+/** What the fields of a request begin with; put together once for all that go to one host. */
+export function linesOfHost(host: string): string {
+  return `host: ${host}\r\nconnection: keep-alive\r\n`
 }
 
 const LENGTH = /^[0-9]{1,15}$/
