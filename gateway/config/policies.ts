@@ -6,6 +6,7 @@ import { show } from './fields.ts'
 import { check, type DataMistake } from './issues.ts'
 import { didYouMean, type Path } from './mistake.ts'
 import type { Mount } from './plan.ts'
+import { type RightValues, rightValues } from './right-values.ts'
 
 /** What a list of policies is read against. */
 export interface PolicyNames {
@@ -66,15 +67,16 @@ export function mountList(raw: unknown, path: Path, level: Policy['at'], where: 
       followers.push(policy)
       for (const key of policy.provides ?? []) provided.add(key)
     }
-    const beyond = parsed.meantValue === undefined ? [] : siteMistakes(policy, parsed.meantValue, site, optionsPath)
+    const { meant, meantValue } = parsed
+    const right = meantValue === undefined ? rightValues(policy.options, meant) : { value: meantValue, without: [] }
+    const beyond = right ? siteMistakes(policy, right, site, optionsPath) : []
     mistakes.push(...beyond.map((one) => ({ ...one, path: parsed.written(one.path) })))
-    if (parsed.mistakes.length > 0) continue
-
-    if (policy.at === 'route') {
-      const needs = new Set(policy.needs?.(parsed.value))
-      if (rendersCaller(parsed.value)) needs.add(principal)
+    if (policy.at === 'route' && right) {
+      const needs = new Set(right.without.length === 0 ? policy.needs?.(right.value) : [])
+      if (rendersCaller(right.value)) needs.add(principal)
       mistakes.push(...unmetNeeds([...needs], provided, policy, entry.usedAt))
     }
+    if (parsed.mistakes.length > 0) continue
     mounts.push({
       policy,
       options: parsed.value,
@@ -155,17 +157,34 @@ function unmetNeeds(
     }))
 }
 
-function siteMistakes(policy: Policy, options: unknown, site: Site, path: Path): DataMistake[] {
+function siteMistakes(
+  policy: Policy,
+  { value: options, without }: RightValues<unknown>,
+  site: Site,
+  path: Path,
+): DataMistake[] {
   const own: readonly OptionMistake[] = policy.check?.(options, site) ?? []
-  const mistakes = own.map(({ path: inner, message, found, candidates }) => ({
-    path: [...path, ...inner],
-    message: message + (found === undefined ? '' : didYouMean(found, candidates ?? [])),
-  }))
+  const mistakes = own
+    .filter((one) => isSure(one, without))
+    .map(({ path: inner, message, found, candidates }) => ({
+      path: [...path, ...inner],
+      message: message + (found === undefined ? '' : didYouMean(found, candidates ?? [])),
+    }))
   for (const { found, path: inner } of references(options)) {
     const message = referenceMistake(found, policy, site)
     if (message !== undefined) mistakes.push({ path: [...path, ...inner], message })
   }
   return mistakes
+}
+
+/** Whether it is a mistake whatever may be meant by the values that were left out. */
+function isSure({ path, found, within = [] }: OptionMistake, without: readonly Path[]): boolean {
+  const of = found === undefined ? within : path
+  return !without.some((wrong) => leadsTo(wrong, of) || leadsTo(of, wrong) || wrong.at(-1) === found)
+}
+
+function leadsTo(outer: Path, inner: Path): boolean {
+  return outer.length <= inner.length && outer.every((step, i) => step === inner[i])
 }
 
 function referenceMistake(reference: Reference, policy: Policy, site: Site): string | undefined {

@@ -50,6 +50,11 @@ export interface OptionMistake {
   /** The misspelt name and what it could have meant, for the "did you mean" hint. */
   readonly found?: string
   readonly candidates?: readonly string[]
+  /**
+   * Leads to the options that make it a mistake, so that it is told whatever is wrong elsewhere; all of them when left
+   * out. A misspelt name is one by itself.
+   */
+  readonly within?: readonly (string | number)[]
 }
 
 /** An address a policy hands out, which another route has to answer. */

@@ -14,7 +14,7 @@ export function partMistakes({ parts, ...settings }: AggregateOptions, { upstrea
         ...requiredMistakes(part),
         ...callMistakes(part),
         ...itemMistakes(part),
-      ].map((mistake) => ({ ...mistake, path: ['parts', name, ...mistake.path] })),
+      ].map((mistake) => ({ ...mistake, path: ['parts', name, ...mistake.path], within: ['parts', name] })),
     ),
     ...(settings['wait-for-optional'] !== undefined && optional.length === 0
       ? [{ path: ['wait-for-optional'], message: 'is never used: every part is required' }]

@@ -5,7 +5,7 @@ import type { AggregateOptions, PartOptions } from '../options.ts'
 export function shapeMistakes({ parts }: AggregateOptions): OptionMistake[] {
   return Object.entries(parts).flatMap(([name, part]) =>
     [...pickMistakes(part), ...omitMistakes(part), ...renameMistakes(part), ...fallbackMistakes(part)].map(
-      (mistake) => ({ ...mistake, path: ['parts', name, ...mistake.path] }),
+      (mistake) => ({ ...mistake, path: ['parts', name, ...mistake.path], within: ['parts', name] }),
     ),
   )
 }

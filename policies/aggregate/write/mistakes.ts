@@ -12,10 +12,10 @@ export function writeMistakes(settings: AggregateOptions, { upstreams, methods =
   const { parts } = settings
   const before = createBefore(parts)
   const ofParts = Object.entries(parts).flatMap(([name, part]) =>
-    [...partMistakes(part), ...compensationMistakes(name, part, { parts, before, upstreams })].map((mistake) => ({
-      ...mistake,
-      path: ['parts', name, ...mistake.path],
-    })),
+    [
+      ...partMistakes(part).map((mistake) => ({ ...mistake, within: ['parts', name] })),
+      ...compensationMistakes(name, part, { parts, before, upstreams }),
+    ].map((mistake) => ({ ...mistake, path: ['parts', name, ...mistake.path] })),
   )
   const hasWrites = Object.values(parts).some(isWrite)
   const unsent = hasWrites && settings.stream
@@ -96,8 +96,8 @@ function compensationMistakes(name: string, part: PartOptions, around: Surroundi
       })
   }
   for (const { reference, path } of readingsOf(compensate)) {
-    const message = readingMistake(name, part, reference.source, around)
-    if (message !== undefined) mistakes.push({ path: ['compensate', ...path], message })
+    const mistake = readingMistake(name, part, reference.source, around)
+    if (mistake) mistakes.push({ path: ['compensate', ...path], ...mistake })
   }
   return mistakes
 }
@@ -112,20 +112,23 @@ function readingMistake(
   { as, compensate }: PartOptions,
   source: string,
   { parts, before }: Surroundings,
-): string | undefined {
+): Omit<OptionMistake, 'path'> | undefined {
   const [root = '', read = '', place] = source.split('.')
-  if (LOCAL.has(root)) return `"${source}" has no value here`
+  if (LOCAL.has(root)) return { message: `"${source}" has no value here` }
   if (root !== 'parts') return undefined
-  if (!Object.hasOwn(parts, read)) return `unknown part "${read}" in "${source}"`
+  if (!Object.hasOwn(parts, read)) {
+    return { message: `unknown part "${read}" in "${source}"`, found: read, candidates: Object.keys(parts) }
+  }
   if (read !== name) {
-    return before(name).has(read) ? undefined : `"${source}" may not be there yet: name "${read}" in "after"`
+    if (before(name).has(read)) return undefined
+    return { message: `"${source}" may not be there yet: name "${read}" in "after"` }
   }
   if (typeof compensate === 'object' && compensate['when-unknown'] === 'compensate') {
-    return `"${source}" is not there when nobody knows whether the write was done: use {write.key}, or ask again`
+    const message = `"${source}" is not there when nobody knows whether the write was done: use {write.key}, or ask again`
+    return { message }
   }
-  return place === 'body' && as !== 'json'
-    ? `"${source}" must be JSON to be read when the write is made again`
-    : undefined
+  if (place !== 'body' || as === 'json') return undefined
+  return { message: `"${source}" must be JSON to be read when the write is made again` }
 }
 
 const LOCAL: ReadonlySet<string> = new Set(['item', 'index', 'keys', 'composition'])
@@ -168,6 +171,7 @@ export function keyMistakes({ parts, body }: AggregateOptions): OptionMistake[] 
     .filter(({ reference }) => reference.root === 'write')
     .map(({ path, reference }) => ({
       path: [...path],
+      within: [...path],
       message: `"${reference.source}" has a value in "compensate" only`,
     }))
 }
