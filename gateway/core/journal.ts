@@ -1,4 +1,5 @@
 import type { StoredRequest } from './events.ts'
+import type { CallRecord } from './record.ts'
 import type { RequestSource } from './request-template.ts'
 
 /** What is known of a request before its first write: what an operator sees, and what tells a repeat of it. */
@@ -91,8 +92,11 @@ export interface Saga {
    * `overloaded` when that cannot be noted: then everything is going to be undone.
    */
   complete(shown: ReadonlySet<string>): Promise<void>
-  /** There is no answer: everything is undone, last first. Resolves when that is finished or stuck, or after `waitMs`. */
-  undo(reason: string, waitMs: number): Promise<void>
+  /**
+   * There is no answer: everything is undone, last first. Resolves when that is finished or stuck, or after `waitMs`; the
+   * calls that are made until then are added to `calls`.
+   */
+  undo(reason: string, waitMs: number, calls: CallRecord[]): Promise<void>
   readonly writes: readonly WriteState[]
 }
 

@@ -1,4 +1,5 @@
 import type { StoredRequest } from './events.ts'
+import type { CallRecord } from './record.ts'
 
 /** A request of the gateway's own, which no client waits for, e.g. to learn what became of an order. */
 export interface OwnRequest extends StoredRequest {
@@ -9,6 +10,8 @@ export interface OwnRequest extends StoredRequest {
   /** When it is given up, in milliseconds since the Unix epoch; whoever asks sees to it that `signal` aborts then. */
   readonly deadlineMs: number
   readonly signal: AbortSignal
+  /** Where it is noted what comes of the call, for whoever wants to tell. */
+  readonly record?: CallRecord
 }
 
 /**

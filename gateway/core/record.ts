@@ -2,6 +2,11 @@
 export interface CallRecord {
   readonly upstream: string
   part?: string
+  /**
+   * Of a call that was made because the answer had failed: it undoes the write of its part, or makes it again to learn
+   * what came of it.
+   */
+  readonly purpose?: 'compensation' | 'repeat'
   version?: string
   /** Origin of the last target tried. For the log only, never for the client. */
   target?: string

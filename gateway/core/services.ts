@@ -6,6 +6,7 @@ import type { Exchange } from './exchange.ts'
 import type { Journal } from './journal.ts'
 import type { Limiters } from './limiter.ts'
 import type { Receiver } from './receiver.ts'
+import type { CallRecord } from './record.ts'
 import type { StopSource } from './stop.ts'
 import type { Store } from './store.ts'
 import type { Logger, Metrics } from './telemetry.ts'
@@ -60,6 +61,8 @@ export interface UpstreamRequest {
   readonly websocket?: boolean
   /** Name shown in the log, e.g. the part of an aggregate. */
   readonly part?: string
+  /** Where it is noted what comes of the call; a record of the exchange's own when left out. */
+  readonly record?: CallRecord | undefined
 }
 
 /** Header fields by name and value, each name once. */

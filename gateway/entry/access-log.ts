@@ -52,6 +52,8 @@ function isEmpty(facts: Readonly<Record<string, unknown>>): boolean {
 
 /** RFC Server-Timing for a trusted caller that asks: the whole, then every call. */
 export function serverTiming(durationMs: number, calls: readonly CallRecord[]): string {
-  const parts = calls.map((call) => `${call.part ?? call.upstream};dur=${call.durationMs ?? 0}`)
+  const parts = calls.map(({ part, upstream, purpose, durationMs: callMs = 0 }) => {
+    return `${part ?? upstream}${purpose === undefined ? '' : `;desc=${purpose}`};dur=${callMs}`
+  })
   return [`total;dur=${durationMs}`, ...parts].join(', ')
 }

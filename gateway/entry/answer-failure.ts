@@ -17,7 +17,10 @@ export function answerFailure(error: unknown, exchange: Exchange, log: Logger): 
 export function answerAbort(reason: unknown, exchange: Exchange): Response {
   const { record } = exchange
   record.failure = failureOf(reason)
-  for (const call of record.calls) if (call.durationMs === undefined) call.failure = record.failure
+  for (const call of record.calls) {
+    // What undoes a write goes on without the client.
+    if (call.durationMs === undefined && call.purpose === undefined) call.failure = record.failure
+  }
   return answer(reason, exchange)
 }
 

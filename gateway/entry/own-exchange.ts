@@ -18,7 +18,7 @@ export interface OwnExchangeParts {
 
 /** Makes the exchange and the call of a request that no client sent. */
 export function createOwnExchange(
-  { route, method, path, headers: fields, body, traceparent, deadlineMs, signal }: OwnRequest,
+  { route, method, path, headers: fields, body, traceparent, deadlineMs, signal, record }: OwnRequest,
   { id, random, now, waitUntil }: OwnExchangeParts,
 ): { readonly exchange: Exchange; readonly request: UpstreamRequest } {
   const arrived = new Headers(fields.map(([name, value]): [string, string] => [name, value]))
@@ -46,5 +46,5 @@ export function createOwnExchange(
   })
   const headers = new Headers(arrived)
   for (const name of OF_THE_CLIENT) headers.delete(name)
-  return { exchange, request: { method, path, headers, body: body === undefined ? null : fromBase64(body) } }
+  return { exchange, request: { method, path, headers, body: body === undefined ? null : fromBase64(body), record } }
 }

@@ -54,7 +54,7 @@ async function openDecided(failures = 0) {
   })
   const saga = await journal.begin(draft)
   await saga.intend(WRITE)
-  const undoing = saga.undo('a part failed', 0)
+  const undoing = saga.undo('a part failed', 0, [])
   await clock.advance(0)
   await undoing
   return { saga, storage, clock, wokenTimes: () => woken }

@@ -4,7 +4,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { Journal, Saga, SagaDraft, SagaHook, WriteDraft } from '../core/journal.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from '../events/backoff.ts'
-import { keyInUse } from './key-in-use.ts'
+import { isRefusal, isWorthAnotherTry, reasonOf, toGatewayError } from './journal-failure.ts'
 import {
   factsOf,
   type JournalWrite,
@@ -19,7 +19,7 @@ import {
   withWrite,
 } from './saga-entry.ts'
 import type { SagaNews } from './saga-news.ts'
-import { JournalClosedError, SagaFullError, SagaGoneError, SagaInUseError, type SagaStorage } from './saga-storage.ts'
+import type { SagaStorage } from './saga-storage.ts'
 
 export interface JournalParts {
   readonly storage: SagaStorage
@@ -195,7 +195,7 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
       await onStep?.('after-completion')
     },
 
-    async undo(reason, waitMs) {
+    async undo(reason, waitMs, calls) {
       isDecided = true
       if (entry.writes.length === 0) return
       await onStep?.('before-undoing')
@@ -209,9 +209,12 @@ function createSaga(draft: SagaDraft, past: Past, parts: JournalParts): Saga {
           resolve()
         }
         const cancel = clock.after(waitMs, end)
-        const forget = news.follow(id, (told) => {
-          entry = told
-          if (told.state !== 'undoing' || told.nextAtMs !== undefined) end()
+        const forget = news.follow(id, {
+          changed(told) {
+            entry = told
+            if (told.state !== 'undoing' || told.nextAtMs !== undefined) end()
+          },
+          calling: (record) => calls.push(record),
         })
         wake()
       })
@@ -223,24 +226,6 @@ function withoutPending({ writes }: Pick<SagaEntry, 'writes'>): SagaEntry['write
   return writes.map((write) =>
     write.stage === 'pending' ? { ...write, stage: 'unknown', reason: 'its outcome was not waited for' } : write,
   )
-}
-
-function isWorthAnotherTry(error: unknown): boolean {
-  return !(error instanceof SagaGoneError || error instanceof JournalClosedError)
-}
-
-/** Of the journal, and not because another request is in the way. */
-function isRefusal(error: unknown): boolean {
-  return !(error instanceof SagaInUseError || error instanceof SagaGoneError || error instanceof JournalClosedError)
-}
-
-function reasonOf(error: unknown): 'full' | 'storage' {
-  return error instanceof SagaFullError ? 'full' : 'storage'
-}
-
-function toGatewayError(cause: unknown, detail: string, nowMs: number): GatewayError {
-  if (cause instanceof SagaInUseError) return keyInUse(cause, nowMs)
-  return new GatewayError('overloaded', { detail, headers: { 'retry-after': '5' }, cause })
 }
 
 function messageOf(error: unknown): string {

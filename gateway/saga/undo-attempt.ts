@@ -5,6 +5,7 @@ import { GatewayError } from '../core/errors.ts'
 import type { StoredRequest } from '../core/events.ts'
 import type { Compensation } from '../core/journal.ts'
 import { type AskUpstream, UnknownUpstream } from '../core/own-request.ts'
+import type { CallRecord } from '../core/record.ts'
 import { recordedScope } from '../core/recorded-scope.ts'
 import { parseReference } from '../core/reference.ts'
 import { parseReply, replyTooLarge, UnreadableReply } from '../core/reply-body.ts'
@@ -12,6 +13,7 @@ import { parseRequestSource, renderRequest } from '../core/request-template.ts'
 import { extendScope } from '../core/scope.ts'
 import { judgeAnswer, needsText, retryAfterMs } from '../events/settle-verdict.ts'
 import type { JournalWrite, SagaEntry } from './saga-entry.ts'
+import type { SagaNews } from './saga-news.ts'
 
 /** What one attempt has shown. */
 export type Finding =
@@ -26,6 +28,7 @@ export type Finding =
 export interface AttemptParts {
   readonly ask: AskUpstream
   readonly clock: Clock
+  readonly news: SagaNews
 }
 
 /** A write that can be undone, and its saga. */
@@ -55,17 +58,21 @@ export function upstreamOf(undoable: Undoable): string {
 
 /** Makes one call towards undoing a write. Rejects only with the reason of `stop`, when that aborts. */
 export async function attemptToUndo(undoable: Undoable, stop: AbortSignal, parts: AttemptParts): Promise<Finding> {
-  const { ask, clock } = parts
+  const { ask, clock, news } = parts
   const again = isAskedAgain(undoable)
   const request = again ? undoable.write.request : worded(undoable.compensation)
   if (typeof request === 'string') return { kind: 'hopeless', reason: request }
   const late = new AbortController()
   const cancel = clock.after(ATTEMPT_MS, () => late.abort(new GatewayError('upstream-timeout')))
   const signal = AbortSignal.any([stop, late.signal])
+  const upstream = upstreamOf(undoable)
+  const { part } = undoable.write
+  const record: CallRecord = { upstream, part, purpose: again ? 'repeat' : 'compensation', attempts: 0 }
+  news.calling(undoable.entry.id, record)
   const { route, traceparent } = undoable.entry.draft
   const work = async () => {
-    const own = { ...request, route, traceparent, deadlineMs: clock.now() + ATTEMPT_MS, signal }
-    const response = await ask(upstreamOf(undoable), own)
+    const own = { ...request, route, traceparent, deadlineMs: clock.now() + ATTEMPT_MS, signal, record }
+    const response = await ask(upstream, own)
     const finding = again
       ? await afterWrite(undoable, response, { clock, signal })
       : afterCompensation(undoable, response)

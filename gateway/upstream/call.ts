@@ -37,7 +37,7 @@ export class UpstreamCall implements Call {
     this.stop = request.stop ?? (request.signal ? stopBy(request.signal) : exchange.stop)
     this.version = version
     this.websocket = request.websocket ?? false
-    this.record = createCallRecord(upstream, request.part)
+    this.record = request.record ?? createCallRecord(upstream, request.part)
     if (headers instanceof Headers) {
       addGatewayFields(headers, exchange)
       this.own = []

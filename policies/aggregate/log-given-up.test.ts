@@ -1,23 +1,11 @@
 import { describe, expect, test } from 'bun:test'
-import type { Logger } from '../../gateway/core/telemetry.ts'
 import { createMemorySagas } from '../../gateway/saga/memory-sagas.ts'
 import type { SagaEntry, SagaState } from '../../gateway/saga/saga-entry.ts'
 import type { SagaStorage } from '../../gateway/saga/saga-storage.ts'
 import { TEST_START } from '../../tests/support/gateway.ts'
 import { until } from '../../tests/support/real-time.ts'
-import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
-import { createBookingServices, type Happening, openBooking, TRIP } from './test-booking.ts'
+import { openTrip, textLog } from './test-log.ts'
 import { openPage } from './test-page.ts'
-
-/** Keeps the lines of requests as text, as a real log does: what becomes known afterwards is not in them. */
-function textLog() {
-  const lines: string[] = []
-  const keep = (message: string, facts?: object) => {
-    if (message === 'request') lines.push(JSON.stringify(facts))
-  }
-  const log: Logger = { info: keep, warn: keep, error: keep }
-  return { log, requests: () => lines.map((line) => JSON.parse(line)) }
-}
 
 const PARTS = { product: { required: true }, stock: {}, price: { path: '/{parts.stock.body.sku}' } }
 
@@ -76,23 +64,6 @@ function slowTo(state: SagaState) {
       return isWaiting
     },
   }
-}
-
-async function openTrip(happen: (service: string) => Happening, storage?: SagaStorage) {
-  const { log, requests } = textLog()
-  const services = createBookingServices((service, kind) => (kind === 'book' ? happen(service) : 'ok'))
-  const scene = await openBooking({
-    upstream: services.answer,
-    clock: createVirtualClock(TEST_START),
-    services: { log },
-    ...(storage && { storage }),
-  })
-  const client = new AbortController()
-  const [path, init] = TRIP()
-  const asking = scene.gateway.fetch(path, init, { ip: '192.0.2.1', gone: client.signal })
-  const lines = () =>
-    scene.telemetry.lines.map(({ message, facts }): Readonly<Record<string, unknown>> => ({ message, ...facts }))
-  return { ...scene, services, asking, leave: () => client.abort(), requests, lines }
 }
 
 describe('the log line of a request that was given up while it wrote', () => {
@@ -171,14 +142,4 @@ describe('the log line of a request that was given up while it wrote', () => {
     expect(await storage.counts()).toEqual({ open: 0, undoing: 0, parked: 0 })
     expect(services.standing).toEqual(['flight', 'hotel', 'payment'])
   })
-})
-
-test('lines about what is undone after an answer name the request', async () => {
-  const { asking, requests, lines } = await openTrip((service) => (service === 'payment' ? 'refuse' : 'ok'))
-  await asking
-  const [{ id }] = requests()
-  expect(lines().filter(({ message }) => message === 'Undid a write')).toEqual([
-    { message: 'Undid a write', id, saga: 'saga-1', route: 'trips', part: 'hotel', upstream: 'hotel' },
-    { message: 'Undid a write', id, saga: 'saga-1', route: 'trips', part: 'flight', upstream: 'flight' },
-  ])
 })

@@ -21,8 +21,10 @@ export function describeTrouble(facts: Readonly<Record<string, unknown>>, compos
   const notes = [
     failure ?? (parts.length > 0 ? 'incomplete' : undefined),
     ...describeParts(parts, decidedBy, calls),
-    ...describeWrites(writes),
-    ...calls.flatMap((call) => (call.part !== undefined && told.has(call.part) ? [] : describeCall(call))),
+    ...describeWrites(writes, calls),
+    ...calls.flatMap((call) =>
+      call.purpose || (call.part !== undefined && told.has(call.part)) ? [] : describeCall(call),
+    ),
   ].filter((note) => note !== undefined)
   return notes.length > 0 ? `  ${notes.join(', ')}` : ''
 }
@@ -44,11 +46,14 @@ function describeParts(
   return [...named, ...(unnamed > 0 ? [`${unnamed} more failed`] : []), ...(givenUp > 0 ? [`${givenUp} given up`] : [])]
 }
 
-/** Writes are of interest when not all of them stand. */
-function describeWrites(writes: NonNullable<CompositionRecord['writes']>): string[] {
-  return writes.every(({ outcome }) => outcome === 'done')
-    ? []
-    : writes.map(({ part, outcome }) => `${part} ${outcome}`)
+/** Writes are of interest when not all of them stand; of one that is still to be undone, what its compensation met. */
+function describeWrites(writes: NonNullable<CompositionRecord['writes']>, calls: readonly CallRecord[]): string[] {
+  if (writes.every(({ outcome }) => outcome === 'done')) return []
+  return writes.map(({ part, outcome }) => {
+    const tried = outcome === 'undoing' ? calls.findLast((call) => call.part === part && call.purpose) : undefined
+    const met = tried?.failure ?? (tried?.status === undefined ? undefined : `status ${tried.status}`)
+    return `${part} ${outcome}${met === undefined ? '' : ` (${tried?.purpose}: ${met})`}`
+  })
 }
 
 /** A connection that failed has its cause with the call. */

@@ -65,7 +65,7 @@ export function createSagas({ journal, clock, mount, withinMs }: SagaParts, { co
     } catch (error) {
       isCompleting = false
       const leftMs = exchange.signal.aborted ? 0 : exchange.deadline - clock.now() - RESERVE_MS
-      await saga.undo(reasonOf(error), Math.max(0, leftMs))
+      await saga.undo(reasonOf(error), Math.max(0, leftMs), exchange.record.calls)
       if (saga.writes.length === 0) throw error
       throw withWrites(error, saga)
     }
