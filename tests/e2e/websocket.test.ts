@@ -57,11 +57,13 @@ beforeAll(async () => {
         sockets: { url: `http://127.0.0.1:${upstream.port}`, websocket: true },
         plain: { url: `http://127.0.0.1:${upstream.port}` },
         raw: { url: raw, websocket: true },
+        gone: { url: 'http://127.0.0.1:1', websocket: true },
       },
       routes: {
         sockets: { path: '/ws/*', upstream: 'sockets' },
         plain: { path: '/plain/*', upstream: 'plain' },
         raw: { path: '/raw', upstream: 'raw' },
+        gone: { path: '/gone', upstream: 'gone' },
         guarded: {
           path: '/guarded',
           policies: [{ 'api-key': { clients: { bob: { keys: [`sha256:${'0'.repeat(64)}`] } } } }],
@@ -257,6 +259,17 @@ describe('a handshake', () => {
       await scene.settled()
     })
   }
+
+  test.each([
+    { name: 'was answered otherwise', path: '/raw', cause: 'Expected 101' },
+    { name: 'reached nobody', path: '/gone', cause: 'Failed to connect' },
+  ])('that $name says so in the log without its query', async ({ path, cause }) => {
+    const [reply] = await scene.send(handshake(`${path}?access_token=s3cret`))
+    expect(reply?.status).toBe(502)
+    const line = JSON.stringify(scene.records().at(-1))
+    expect(line).toContain(`WebSocket connection failed: ${cause}`)
+    expect(line).not.toContain('s3cret')
+  })
 
   test('by POST is no handshake', async () => {
     const [reply] = await scene.send(

@@ -41,7 +41,7 @@ export function openUpstreamSocket(
     socket.onmessage = ({ data }) => tell((to) => to.message(typeof data === 'string' ? data : new Uint8Array(data)))
     let failure = ''
     socket.onerror = (event) => {
-      failure = 'message' in event ? String(event.message) : ''
+      failure = 'message' in event ? withoutUrl(String(event.message)) : ''
     }
     socket.onclose = ({ code, reason }) => {
       signal.removeEventListener('abort', giveUp)
@@ -64,6 +64,11 @@ export function openUpstreamSocket(
       })
     }
   })
+}
+
+/** What Bun says of a failure names the URL; its query may hold keys and tokens, and this goes into the log. */
+function withoutUrl(message: string): string {
+  return message.replace(/ to '.*' failed/, ' failed')
 }
 
 const TRY_AGAIN_LATER = 3013
