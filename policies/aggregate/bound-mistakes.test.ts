@@ -134,6 +134,10 @@ describe('a bound of an aggregate', () => {
   })
 
   test('is told beside other mistakes of the file', () => {
-    expect(told({ settings: { timeout: '20s' }, a: { upstream: 'x' } })).toHaveLength(2)
+    expect(told({ settings: { timeout: '20s' }, a: { upstream: 'x', pick: 5 } })).toEqual([
+      'parts.a.upstream  unknown upstream "x"; did you mean "a"?',
+      'parts.a.pick  expected a list as in [5], found 5',
+      `timeout  ${OF_ROUTE}`,
+    ])
   })
 })

@@ -7,11 +7,13 @@ import { timeToCompose } from './time-to-compose.ts'
 interface Bound {
   readonly ms: number
   readonly why: string
+  /** True when no other option has a part in it. */
+  readonly isOfRoute?: true
 }
 
 /**
- * Times and numbers of calls that can never be reached, because a smaller one holds for more. One that is as long as what
- * it runs within says what holds anyway, and is none.
+ * Times and numbers of calls that can never be reached, because a smaller one holds around them. One that is as long as
+ * what it runs within says what holds anyway, and is no mistake.
  */
 export function boundMistakes(settings: AggregateOptions, { timeoutMs }: Site): OptionMistake[] {
   const { timeout, parts } = settings
@@ -36,7 +38,7 @@ export function boundMistakes(settings: AggregateOptions, { timeoutMs }: Site): 
 function boundOfRoute(timeoutMs: number): Bound {
   const ms = timeToCompose(timeoutMs)
   const why = `the route's timeout of ${showDuration(timeoutMs)} leaves ${showDuration(ms)} to compose in; shorten it, or raise the route's`
-  return { ms, why }
+  return { ms, why, isOfRoute: true }
 }
 
 function boundOfAll(ms: number): Bound {
@@ -56,7 +58,8 @@ function beyond(
 ): OptionMistake[] {
   const [first] = bounds.toSorted((a, b) => a.ms - b.ms)
   if (ms === undefined || first === undefined || (isLater ? ms < first.ms : ms <= first.ms)) return []
-  return [{ path, message: `is never reached: ${first.why}` }]
+  const mistake = { path, message: `is never reached: ${first.why}` }
+  return [first.isOfRoute && ms > first.ms ? { ...mistake, within: path } : mistake]
 }
 
 function concurrencyMistakes(
