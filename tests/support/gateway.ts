@@ -10,7 +10,7 @@ import { createOpossumBreakers } from '../../gateway/services/breakers/opossum-b
 import { createKeeper } from '../../gateway/services/keeper.ts'
 import { createMemoryLimiters } from '../../gateway/services/limiters/memory-limiters.ts'
 import { createMemoryStore } from '../../gateway/services/store/memory-store.ts'
-import type { OutgoingRequest } from '../../gateway/upstream/transport.ts'
+import type { OutgoingRequest, Transport } from '../../gateway/upstream/transport.ts'
 import { builtInPolicies } from '../../policies/index.ts'
 import { recordTelemetry } from './recorded-telemetry.ts'
 import { createVirtualClock } from './virtual-clock.ts'
@@ -25,6 +25,8 @@ export interface TestGatewayOptions {
   readonly upstreamPolicies?: readonly unknown[]
   /** Default: 200 with `ok`. */
   readonly upstream?: ScriptedUpstream
+  /** The network, in place of `upstream`; what it is told to send is not recorded. */
+  readonly send?: Transport['send']
   /** Path of the route; default `/x/:id`. */
   readonly path?: string
   readonly methods?: readonly string[]
@@ -91,6 +93,10 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
     services,
     transport: {
       send(outgoing, receiver) {
+        if (options.send) {
+          options.send(outgoing, receiver)
+          return
+        }
         const request = toRequest(outgoing)
         upstreamRequests.push(request)
         pass(Promise.race([answer(options.upstream, request), aborted(outgoing.signal)]), receiver)
