@@ -155,3 +155,18 @@ describe('a call that an exchange makes by itself', () => {
     expect(call.headers.get('x-a')).toBe('2')
   })
 })
+
+describe('a call for an exchange', () => {
+  const { signal } = new AbortController()
+  test.each([
+    { name: 'set', derive: (exchange: Exchange): Exchange => Object.assign(Object.create(exchange), { signal }) },
+    {
+      name: 'defined',
+      derive: (exchange: Exchange): Exchange => Object.create(exchange, { signal: { value: signal } }),
+    },
+  ])('ends by the signal that a policy has $name on it', ({ derive }) => {
+    const exchange = createOne()
+    expect(callOf(derive(exchange), []).stop.signal).toBe(signal)
+    expect(callOf(exchange, []).stop).toBe(exchange.stop)
+  })
+})

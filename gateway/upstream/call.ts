@@ -34,7 +34,7 @@ export class UpstreamCall implements Call {
     this.method = request.method
     this.path = request.path
     this.body = request.body ?? null
-    this.stop = request.stop ?? (request.signal ? stopBy(request.signal) : exchange.stop)
+    this.stop = request.stop ?? (request.signal ? stopBy(request.signal) : stopOf(exchange))
     this.version = version
     this.websocket = request.websocket ?? false
     this.record = request.record ?? createCallRecord(upstream, request.part)
@@ -71,4 +71,9 @@ export class UpstreamCall implements Call {
   get fieldLines(): string | undefined {
     return this.seen === undefined ? linesOfOwnCall(this.own, this.exchange) : undefined
   }
+}
+
+/** A policy may have defined the signal of an exchange it derived, of which no setter is told. */
+function stopOf(exchange: Exchange): StopSource {
+  return Object.hasOwn(exchange, 'signal') ? stopBy(exchange.signal) : exchange.stop
 }
