@@ -74,13 +74,13 @@ const cases: readonly Case[] = [
     finds: /^order \S+ was stored and never announced$/,
   },
   {
-    name: 'a consumer without an inbox, when confirms come late and events are sent again',
+    name: 'a consumer without an inbox, when the line breaks before confirms have come and events are sent again',
     sabotage: { noInbox: true },
     async fault(scene) {
       await announced(scene, 5)
       scene.gatewayLine?.holdReplies()
       await stored(scene, 40)
-      await Bun.sleep(800)
+      scene.gatewayLine?.cut()
       scene.gatewayLine?.resume()
     },
     finds: /^order \S+ took effect \d+ times$/,
