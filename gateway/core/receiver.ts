@@ -9,8 +9,8 @@ export interface Receiver {
   failed(error: unknown): void
 }
 
-/** What comes of a promised reply. */
-export function pass(reply: Promise<Reply>, receiver: Receiver): void {
+/** Tells the receiver what comes of a promised reply. */
+export function tellOutcome(reply: Promise<Reply>, receiver: Receiver): void {
   reply.then(receiver.replied.bind(receiver), receiver.failed.bind(receiver))
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { recordTelemetry } from '../../tests/support/recorded-telemetry.ts'
 import { sagaOf } from '../../tests/support/saga-conformance.ts'
+import { deletionAt } from '../../tests/support/undoer-scene.ts'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import { createJournal } from './journal.ts'
 import { createMemorySagas } from './memory-sagas.ts'
@@ -14,16 +15,7 @@ const WRITE = {
   request: { method: 'POST', path: '/', headers: [] },
   success: ['2xx'],
   refusals: [],
-  compensation: {
-    upstream: 'a',
-    template: { method: 'DELETE', path: '/', query: {}, headers: {} },
-    fields: [],
-    values: {},
-    ofReply: [],
-    success: ['2xx'],
-    whenUnknown: 'ask-again' as const,
-    maxBody: 1_000,
-  },
+  compensation: deletionAt('a'),
 }
 
 /** A saga whose first write has begun when it is decided that all is undone, which cannot be noted so many times. */

@@ -2,7 +2,7 @@ import type { Plan, UpstreamPlan } from '../config/plan.ts'
 import { GatewayError } from '../core/errors.ts'
 import type { Call, Exchange } from '../core/exchange.ts'
 import { type Middleware, pipeline } from '../core/pipeline.ts'
-import { pass, responseTo } from '../core/receiver.ts'
+import { responseTo, tellOutcome } from '../core/receiver.ts'
 import type { CallRecord } from '../core/record.ts'
 import type { UpstreamHandler, UpstreamReader, UpstreamRequest, UpstreamServices, Upstreams } from '../core/services.ts'
 import type { Labels, Metrics } from '../core/telemetry.ts'
@@ -93,7 +93,7 @@ function createUpstream(plan: UpstreamPlan, transport: Transport, services: Upst
   }
 
   return layers.length > 0
-    ? { handle: guarded, read: (exchange, request, receiver) => pass(guarded(exchange, request), receiver) }
+    ? { handle: guarded, read: (exchange, request, receiver) => tellOutcome(guarded(exchange, request), receiver) }
     : { handle: (exchange, request) => responseTo((receiver) => direct(exchange, request, receiver)), read: direct }
 }
 

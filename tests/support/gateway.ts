@@ -3,7 +3,7 @@ import { loadConfig } from '../../gateway/config/load.ts'
 import type { CloudEvent, EventAddress, EventBus } from '../../gateway/core/events.ts'
 import type { Journal } from '../../gateway/core/journal.ts'
 import type { Policy } from '../../gateway/core/policy.ts'
-import { pass } from '../../gateway/core/receiver.ts'
+import { tellOutcome } from '../../gateway/core/receiver.ts'
 import type { UpstreamServices } from '../../gateway/core/services.ts'
 import { type Connection, createGateway } from '../../gateway/gateway.ts'
 import { createOpossumBreakers } from '../../gateway/services/breakers/opossum-breakers.ts'
@@ -99,7 +99,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
         }
         const request = toRequest(outgoing)
         upstreamRequests.push(request)
-        pass(Promise.race([answer(options.upstream, request), aborted(outgoing.signal)]), receiver)
+        tellOutcome(Promise.race([answer(options.upstream, request), aborted(outgoing.signal)]), receiver)
       },
       explain: (error) => ({ kind: 'unreachable', cause: String(error), isUnsent: error instanceof NobodyThere }),
     },

@@ -13,8 +13,13 @@ const [SOME_WRITE] = sagaOf('some').writes
 /** A write that is done, at the upstream of its name, undone by a `DELETE`. */
 export function writeTo(part: string, changes: Partial<JournalWrite> = {}): JournalWrite {
   if (!SOME_WRITE) throw new Error('There is no write')
-  const compensation = {
-    upstream: part,
+  return { ...SOME_WRITE, part, upstream: part, stage: 'done', compensation: deletionAt(part), ...changes }
+}
+
+/** Undoes a write by a `DELETE` that reads nothing. */
+export function deletionAt(upstream: string) {
+  return {
+    upstream,
     template: { method: 'DELETE', path: '/', query: {}, headers: {} },
     fields: [],
     values: {},
@@ -23,7 +28,6 @@ export function writeTo(part: string, changes: Partial<JournalWrite> = {}): Jour
     whenUnknown: 'ask-again' as const,
     maxBody: 1_000,
   }
-  return { ...SOME_WRITE, part, upstream: part, stage: 'done', compensation, ...changes }
 }
 
 /** A saga that began at the time 0, is to be undone and may be tried for a minute. */

@@ -1,4 +1,4 @@
-import { pass } from '../../core/receiver.ts'
+import { tellOutcome } from '../../core/receiver.ts'
 import type { Transport } from '../../upstream/transport.ts'
 import { HandshakeRefused, openUpstreamSocket } from './upstream-socket.ts'
 
@@ -53,7 +53,7 @@ export const fetchTransport: Transport = {
       decompress: false,
       timeout: false,
     })
-    pass(url.includes('?') ? reply.then(unnamed) : reply, receiver)
+    tellOutcome(url.includes('?') ? reply.then(unnamed) : reply, receiver)
   },
   openWebSocket: openUpstreamSocket,
   explain(error, method) {

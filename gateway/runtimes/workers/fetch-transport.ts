@@ -1,5 +1,5 @@
 import type { CallBody } from '../../core/body.ts'
-import { pass } from '../../core/receiver.ts'
+import { tellOutcome } from '../../core/receiver.ts'
 import type { Transport } from '../../upstream/transport.ts'
 
 /** What workerd's `fetch` knows beyond the standard. */
@@ -19,7 +19,7 @@ export const fetchTransport: Transport = {
       redirect: 'manual',
       encodeResponseBody: 'manual',
     }
-    pass(fetch(url, init), receiver)
+    tellOutcome(fetch(url, init), receiver)
   },
   /** workerd has one message for everything from a refused connection to a reply it could not read. */
   explain: (error) => ({ kind: 'unreachable', cause: error instanceof Error ? error.message : String(error) }),

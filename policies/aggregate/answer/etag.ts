@@ -1,4 +1,5 @@
 import { base64url } from 'jose'
+import { copyBytes } from '../../../gateway/core/copy-bytes.ts'
 import type { Sha256 } from '../../../gateway/core/services.ts'
 
 /** Octets of the digest that are kept: two answers alike in them are alike. */
@@ -10,11 +11,8 @@ export function entityTag(bytes: Uint8Array<ArrayBuffer>, sha256: Sha256): strin
   return digest instanceof Promise ? digest.then(toTag) : toTag(digest)
 }
 
-/** That of `Buffer`, which a digest may be, would make a view, and that costs more. */
-const copy = Uint8Array.prototype.slice
-
 function toTag(digest: Uint8Array): string {
-  return `"${base64url.encode(copy.call(digest, 0, KEPT_BYTES))}"`
+  return `"${base64url.encode(copyBytes(digest, 0, KEPT_BYTES))}"`
 }
 
 /** True when `If-None-Match` names the tag, compared weakly (RFC 9110 §13.1.2), or any with `*`. */
