@@ -1,4 +1,6 @@
-import { type Metric, Registry } from 'prom-client'
+import type { Metric } from 'prom-client'
+// The whole package starts with the modules of clusters and push gateways, which take longer than all of the rest.
+import Registry from 'prom-client/lib/registry.js'
 import { METRICS, type MetricDeclaration } from '../../core/metrics.ts'
 import type { Labels, Metrics } from '../../core/telemetry.ts'
 import { Distribution, type Sample, type Series, Sum } from './metric-series.ts'
