@@ -1,7 +1,7 @@
 import { builtInPolicies } from '../../../policies/index.ts'
 import { createAdminApp } from '../../admin/app.ts'
 import { loadConfig } from '../../config/load.ts'
-import { ConfigError, describeMistake } from '../../config/mistake.ts'
+import { describeMistake } from '../../config/mistake.ts'
 import type { Plan } from '../../config/plan.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { StepHook } from '../../core/events.ts'
@@ -13,15 +13,15 @@ import { createGateway, type Gateway } from '../../gateway.ts'
 import { createOpossumBreakers } from '../../services/breakers/opossum-breakers.ts'
 import { createKeeper } from '../../services/keeper.ts'
 import { createPrometheusMetrics } from '../../services/telemetry/prometheus-metrics.ts'
-import { processEnvironment, readText, recordFiles } from './environment.ts'
-import { type EventDelivery, startDelivery } from './event-delivery.ts'
+import { processEnvironment, recordFiles } from './environment.ts'
+import type { EventDelivery } from './event-delivery.ts'
 import { listen } from './listener.ts'
+import { readConfig } from './read-config.ts'
 import { watchConfig } from './reload.ts'
 import { EVENTS_NEED_RESTART, JOURNAL_NEEDS_RESTART, noEvents, noJournal } from './restart-needed.ts'
 import { idleOf, restartNeeds } from './restart-needs.ts'
 import { connectStore } from './store-connection.ts'
 import { systemClock } from './system-clock.ts'
-import { openUndoing } from './undoing.ts'
 import { createUpstreamTransport } from './upstream-transport.ts'
 
 export interface StartOptions {
@@ -63,12 +63,18 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const parts = { clock, random: Math.random, createId: () => crypto.randomUUID(), log, metrics }
   const cleanUps: (() => unknown)[] = []
   try {
-    const store = connectStore(plan.services.store, clock, log)
+    const store = await connectStore(plan.services.store, clock, log)
     cleanUps.push(store.close)
-    const delivery = plan.announces ? await startDelivery(plan, { ...parts, ...(onStep && { onStep }) }) : undefined
+    // What a configuration does not use is not loaded: it would take time to start, and memory.
+    const delivery = plan.announces
+      ? await (await import('./event-delivery.ts')).startDelivery(plan, { ...parts, ...(onStep && { onStep }) })
+      : undefined
     cleanUps.push(() => delivery?.stop(0))
     const undoing = plan.journals
-      ? openUndoing(plan.services.journal, { ...parts, ...(onSagaStep && { onStep: onSagaStep }) })
+      ? (await import('./undoing.ts')).openUndoing(plan.services.journal, {
+          ...parts,
+          ...(onSagaStep && { onStep: onSagaStep }),
+        })
       : undefined
     cleanUps.push(() => undoing?.stop())
     await store.opened
@@ -179,13 +185,6 @@ const ADMIN_IDLE_SECONDS = 150
 
 function registryOf({ policies = [] }: StartOptions): ReadonlyMap<string, Policy> {
   return new Map([...builtInPolicies, ...policies].map((policy) => [policy.name, policy]))
-}
-
-/** Reads the file; one that cannot be read is a mistake like any other. */
-export function readConfig(file: string): string {
-  const text = readText(file) ?? { unreadable: 'there is no such file' }
-  if (typeof text === 'string') return text
-  throw new ConfigError([{ file, line: 1, column: 1, path: '', message: `cannot be read: ${text.unreadable}` }])
 }
 
 function bind<Server>(key: string, host: string, port: number, open: (port: number) => Server): Server {

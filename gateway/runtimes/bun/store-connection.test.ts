@@ -15,7 +15,7 @@ afterEach(() => {
 const clock: Clock = { ...realClock, after: (ms, run) => realClock.after(ms * 100, run) }
 
 async function connect(url: string): Promise<StoreConnection> {
-  const connection = connectStore(url, clock, recordTelemetry().log)
+  const connection = await connectStore(url, clock, recordTelemetry().log)
   open.push(connection)
   await connection.opened
   return connection

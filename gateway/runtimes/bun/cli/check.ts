@@ -3,7 +3,7 @@ import { loadConfig } from '../../../config/load.ts'
 import { ConfigError, describeMistake } from '../../../config/mistake.ts'
 import type { Plan } from '../../../config/plan.ts'
 import { processEnvironment } from '../environment.ts'
-import { readConfig } from '../start.ts'
+import { readConfig } from '../read-config.ts'
 
 /** `sluice check FILE`: 0 and a summary when the file is right, 1 and every mistake otherwise. */
 export function check(file: string): number {

@@ -1,12 +1,5 @@
 import { didYouMean } from '../../../config/mistake.ts'
 import { type Flags, toPort } from './arguments.ts'
-import { check } from './check.ts'
-import { discardCompensation, listCompensations, retryCompensations, showCompensation } from './compensations.ts'
-import { discardDeadLetter, listDeadLetters, replayDeadLetters, showDeadLetter } from './dead-letters.ts'
-import { discardEntry, listOutbox, retryEntries, showEntry } from './outbox.ts'
-import { routes } from './routes.ts'
-import { schema } from './schema.ts'
-import { start } from './start.ts'
 
 /** One thing the program does. */
 export interface Command {
@@ -30,38 +23,96 @@ const operator = ({ config = DEFAULT_CONFIG, 'admin-port': adminPort, ...flags }
   adminPort: toPort(adminPort),
 })
 
+// Only what a command needs is loaded: a check must not wait for a broker's client.
+const outbox = () => import('./outbox.ts')
+const compensations = () => import('./compensations.ts')
+const deadLetters = () => import('./dead-letters.ts')
+
 /** Every command by its first word, or by its first and its second. */
 export const COMMANDS: Readonly<Record<string, Command | Commands>> = {
   start: {
     words: 0,
     flags: ['config', 'port', 'admin-port', 'mocks'],
-    run: (_, { config = DEFAULT_CONFIG, mocks = false, port, 'admin-port': adminPort }) =>
-      start({ config, mocks, port: toPort(port), adminPort: toPort(adminPort) }),
+    async run(_, { config = DEFAULT_CONFIG, mocks = false, port, 'admin-port': adminPort }) {
+      const ports = { port: toPort(port), adminPort: toPort(adminPort) }
+      return (await import('./start.ts')).start({ config, mocks, ...ports })
+    },
   },
   check: {
     words: Number.POSITIVE_INFINITY,
     flags: ['config'],
-    run: (files, { config = DEFAULT_CONFIG }) => Math.max(...(files.length > 0 ? files : [config]).map(check)),
+    async run(files, { config = DEFAULT_CONFIG }) {
+      const { check } = await import('./check.ts')
+      return Math.max(...(files.length > 0 ? files : [config]).map(check))
+    },
   },
-  routes: { words: 1, flags: ['config'], run: ([file], { config = DEFAULT_CONFIG }) => routes(file ?? config) },
-  schema: { words: 0, flags: [], run: schema },
+  routes: {
+    words: 1,
+    flags: ['config'],
+    run: async ([file], { config = DEFAULT_CONFIG }) => (await import('./routes.ts')).routes(file ?? config),
+  },
+  schema: { words: 0, flags: [], run: async () => (await import('./schema.ts')).schema() },
   outbox: {
-    list: { words: 0, flags: [...OPERATOR, 'state', 'limit'], run: (_, flags) => listOutbox(operator(flags)) },
-    show: { words: 1, flags: OPERATOR, run: ([id], flags) => showEntry(id, operator(flags)) },
-    retry: { words: 1, flags: [...OPERATOR, 'all'], run: ([id], flags) => retryEntries(id, operator(flags)) },
-    discard: { words: 1, flags: OPERATOR, run: ([id], flags) => discardEntry(id, operator(flags)) },
+    list: {
+      words: 0,
+      flags: [...OPERATOR, 'state', 'limit'],
+      run: async (_, flags) => (await outbox()).listOutbox(operator(flags)),
+    },
+    show: { words: 1, flags: OPERATOR, run: async ([id], flags) => (await outbox()).showEntry(id, operator(flags)) },
+    retry: {
+      words: 1,
+      flags: [...OPERATOR, 'all'],
+      run: async ([id], flags) => (await outbox()).retryEntries(id, operator(flags)),
+    },
+    discard: {
+      words: 1,
+      flags: OPERATOR,
+      run: async ([id], flags) => (await outbox()).discardEntry(id, operator(flags)),
+    },
   },
   compensations: {
-    list: { words: 0, flags: [...OPERATOR, 'state', 'limit'], run: (_, flags) => listCompensations(operator(flags)) },
-    show: { words: 1, flags: OPERATOR, run: ([id], flags) => showCompensation(id, operator(flags)) },
-    retry: { words: 1, flags: [...OPERATOR, 'all'], run: ([id], flags) => retryCompensations(id, operator(flags)) },
-    discard: { words: 1, flags: OPERATOR, run: ([id], flags) => discardCompensation(id, operator(flags)) },
+    list: {
+      words: 0,
+      flags: [...OPERATOR, 'state', 'limit'],
+      run: async (_, flags) => (await compensations()).listCompensations(operator(flags)),
+    },
+    show: {
+      words: 1,
+      flags: OPERATOR,
+      run: async ([id], flags) => (await compensations()).showCompensation(id, operator(flags)),
+    },
+    retry: {
+      words: 1,
+      flags: [...OPERATOR, 'all'],
+      run: async ([id], flags) => (await compensations()).retryCompensations(id, operator(flags)),
+    },
+    discard: {
+      words: 1,
+      flags: OPERATOR,
+      run: async ([id], flags) => (await compensations()).discardCompensation(id, operator(flags)),
+    },
   },
   'dead-letters': {
-    list: { words: 0, flags: [...OPERATOR, 'limit'], run: (_, flags) => listDeadLetters(operator(flags)) },
-    show: { words: 1, flags: OPERATOR, run: ([id], flags) => showDeadLetter(id, operator(flags)) },
-    replay: { words: 1, flags: [...OPERATOR, 'all'], run: ([id], flags) => replayDeadLetters(id, operator(flags)) },
-    discard: { words: 1, flags: OPERATOR, run: ([id], flags) => discardDeadLetter(id, operator(flags)) },
+    list: {
+      words: 0,
+      flags: [...OPERATOR, 'limit'],
+      run: async (_, flags) => (await deadLetters()).listDeadLetters(operator(flags)),
+    },
+    show: {
+      words: 1,
+      flags: OPERATOR,
+      run: async ([id], flags) => (await deadLetters()).showDeadLetter(id, operator(flags)),
+    },
+    replay: {
+      words: 1,
+      flags: [...OPERATOR, 'all'],
+      run: async ([id], flags) => (await deadLetters()).replayDeadLetters(id, operator(flags)),
+    },
+    discard: {
+      words: 1,
+      flags: OPERATOR,
+      run: async ([id], flags) => (await deadLetters()).discardDeadLetter(id, operator(flags)),
+    },
   },
 }
 
