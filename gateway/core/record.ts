@@ -13,6 +13,7 @@ export interface CallRecord {
   attempts: number
   /** Attempts of which surely nothing was sent, e.g. because the connection was refused. */
   unsent?: number
+  /** Of the reply to the last attempt; missing when none came. */
   status?: number
   /** The failure's code, or `client-gone`. */
   failure?: string

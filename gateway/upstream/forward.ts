@@ -5,6 +5,7 @@ import { ClientGone, GatewayError } from '../core/errors.ts'
 import type { Call } from '../core/exchange.ts'
 import type { Reply } from '../core/read-reply.ts'
 import type { Receiver } from '../core/receiver.ts'
+import type { CallRecord } from '../core/record.ts'
 import type { UpstreamServices } from '../core/services.ts'
 import type { StopSource } from '../core/stop.ts'
 import { type Balancer, createBalancer, occupy, type Target, vacate } from './balance.ts'
@@ -66,9 +67,7 @@ class Attempt<One extends Call> implements OutgoingRequest, Receiver {
     this.#caller = caller
     this.#target = target
     const { record } = call
-    record.attempts++
-    delete record.failure
-    delete record.cause
+    if (record.attempts++ > 0) forgetLastTry(record)
     record.target = target.origin
     this.#startedAt = occupy(target, way.clock)
   }
@@ -153,6 +152,13 @@ class Attempt<One extends Call> implements OutgoingRequest, Receiver {
     vacate(this.#target, this.#startedAt, this.#way.clock)
     this.#way.ended?.(this.#call)
   }
+}
+
+/** Else the status of one try would stand beside the failure of the next. */
+function forgetLastTry(record: CallRecord): void {
+  delete record.status
+  delete record.failure
+  delete record.cause
 }
 
 function throwIfStopped({ stop: { reason } }: Call): void {
