@@ -165,7 +165,7 @@ function siteMistakes(
 ): DataMistake[] {
   const own: readonly OptionMistake[] = policy.check?.(options, site) ?? []
   const mistakes = own
-    .filter((one) => isSure(one, without))
+    .filter((one, i) => isSure(one, without) && !own.slice(0, i).some((other) => isSameName(other, one)))
     .map(({ path: inner, message, found, candidates }) => ({
       path: [...path, ...inner],
       message: message + (found === undefined ? '' : didYouMean(found, candidates ?? [])),
@@ -181,6 +181,15 @@ function siteMistakes(
 function isSure({ path, found, within = [] }: OptionMistake, without: readonly Path[]): boolean {
   const of = found === undefined ? within : path
   return !without.some((wrong) => leadsTo(wrong, of) || leadsTo(of, wrong) || wrong.at(-1) === found)
+}
+
+/** A name that stands twice in one value is mended in one go. */
+function isSameName(one: OptionMistake, other: OptionMistake): boolean {
+  return one.found !== undefined && one.found === other.found && isSamePath(one.path, other.path)
+}
+
+function isSamePath(one: Path, other: Path): boolean {
+  return one.length === other.length && leadsTo(one, other)
 }
 
 function leadsTo(outer: Path, inner: Path): boolean {

@@ -70,6 +70,8 @@ function hiddenMistakes({ parts, body, transform }: AggregateOptions): OptionMis
   if (body !== undefined || transform?.given.has('parts')) return []
   const all = Object.values(parts)
   const read = new Set(all.flatMap(inputsOf))
+  // One that does not exist may be any of them, misspelt.
+  const isAllKnown = [...read].every((name) => Object.hasOwn(parts, name))
   if (all.every(({ hidden }) => hidden)) {
     return [{ path: ['parts'], message: 'expected a part that is shown: the answer would always be empty' }]
   }
@@ -77,7 +79,7 @@ function hiddenMistakes({ parts, body, transform }: AggregateOptions): OptionMis
     const at = ['parts', name]
     if (!part.hidden) return []
     const unused = OF_THE_LAYOUT.filter((key) => key !== 'hidden' && isUsed(part, key))
-    const isIdle = part.method === 'GET' && !part.required && !read.has(name)
+    const isIdle = isAllKnown && part.method === 'GET' && !part.required && !read.has(name)
     return [
       ...unused.map((key) => ({ path: [...at, key], message: 'is never used: the part is hidden' })),
       ...(isIdle

@@ -1,27 +1,28 @@
 import { FRAMING_FIELDS } from '../../../gateway/core/framing-fields.ts'
 import type { OptionMistake, Site } from '../../../gateway/core/policy.ts'
 import type { AggregateOptions, PartOptions } from '../options.ts'
-import { inputsOf, referencesIn } from '../plan/readings.ts'
+import { referencesIn } from '../plan/readings.ts'
 import { isWrite } from './is-write.ts'
 import type { WrittenCompensation } from './options.ts'
+import { type Order, orderOf } from './order.ts'
 
 type Parts = AggregateOptions['parts']
 
 /** Writes that nobody could undo, or whose order nobody has said. */
 export function writeMistakes(settings: AggregateOptions, { upstreams, methods = [] }: Site): OptionMistake[] {
   const { parts } = settings
-  const before = createBefore(parts)
+  const order = orderOf(parts)
   const ofParts = Object.entries(parts).flatMap(([name, part]) =>
     [
       ...partMistakes(part).map((mistake) => ({ ...mistake, within: ['parts', name] })),
-      ...compensationMistakes(name, part, { parts, before, upstreams }),
+      ...compensationMistakes(name, part, { parts, order, upstreams }),
     ].map((mistake) => ({ ...mistake, path: ['parts', name, ...mistake.path] })),
   )
   const hasWrites = Object.values(parts).some(isWrite)
   const unsent = hasWrites && settings.stream
   return [
     ...ofParts,
-    ...orderMistakes(parts, before),
+    ...order.mistakes,
     ...methodMistakes(parts, methods),
     ...(unsent
       ? [{ path: ['stream'], message: 'cannot be: what was sent of a composition that writes cannot be taken back' }]
@@ -74,7 +75,7 @@ const OWN_KEY = `"${KEY}" of a write is the gateway's to make: leave it out`
 
 interface Surroundings {
   readonly parts: Parts
-  readonly before: (name: string) => ReadonlySet<string>
+  readonly order: Order
   readonly upstreams: readonly string[]
 }
 
@@ -111,7 +112,7 @@ function readingMistake(
   name: string,
   { as, compensate }: PartOptions,
   source: string,
-  { parts, before }: Surroundings,
+  { parts, order }: Surroundings,
 ): Omit<OptionMistake, 'path'> | undefined {
   const [root = '', read = '', place] = source.split('.')
   if (LOCAL.has(root)) return { message: `"${source}" has no value here` }
@@ -120,7 +121,7 @@ function readingMistake(
     return { message: `unknown part "${read}" in "${source}"`, found: read, candidates: Object.keys(parts) }
   }
   if (read !== name) {
-    if (before(name).has(read)) return undefined
+    if (!order.isKnown(name) || order.before(name).has(read)) return undefined
     return { message: `"${source}" may not be there yet: name "${read}" in "after"` }
   }
   if (typeof compensate === 'object' && compensate['when-unknown'] === 'compensate') {
@@ -132,34 +133,6 @@ function readingMistake(
 }
 
 const LOCAL: ReadonlySet<string> = new Set(['item', 'index', 'keys', 'composition'])
-
-/** By part, all that are settled before it is asked. */
-function createBefore(parts: Parts): (name: string) => ReadonlySet<string> {
-  const known = new Map<string, ReadonlySet<string>>()
-  const before = (name: string): ReadonlySet<string> => {
-    const found = known.get(name)
-    if (found) return found
-    // A cycle is a mistake of its own, and must not be walked for ever.
-    known.set(name, new Set())
-    const part = Object.hasOwn(parts, name) ? parts[name] : undefined
-    const direct = part ? inputsOf(part) : []
-    const all = new Set(direct.flatMap((input) => [input, ...before(input)]))
-    known.set(name, all)
-    return all
-  }
-  return before
-}
-
-/** They are undone in the opposite order, and one that is given up halfway is one of which nobody knows. */
-function orderMistakes(parts: Parts, before: Surroundings['before']): OptionMistake[] {
-  const writes = Object.entries(parts).flatMap(([name, part]) => (isWrite(part) ? [name] : []))
-  return writes.flatMap((later, i) => {
-    const earlier = writes.slice(0, i).find((other) => !before(later).has(other) && !before(other).has(later))
-    if (earlier === undefined) return []
-    const message = `"${earlier}" and "${later}" both write, and nothing says which comes first: add "after: [${earlier}]"`
-    return [{ path: ['parts', later], message }]
-  })
-}
 
 /** `{write.key}` anywhere but in a compensation. */
 export function keyMistakes({ parts, body }: AggregateOptions): OptionMistake[] {
