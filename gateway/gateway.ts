@@ -17,6 +17,7 @@ import { readTrace } from './entry/trace.ts'
 import { Visit } from './entry/visit.ts'
 import { createRoutes, type Route } from './routes.ts'
 import { createRouter, type Match, type Router } from './routing/router.ts'
+import { harmless } from './services/telemetry/harmless.ts'
 import type { Transport } from './upstream/transport.ts'
 import { createUpstreams } from './upstream/upstreams.ts'
 
@@ -50,7 +51,8 @@ const VIA = '1.1 sluice'
 
 /** Compiles a checked configuration into a gateway. Everything that can be done ahead of a request happens here. */
 export function createGateway(plan: Plan, { services: given, transport }: GatewayParts): Gateway {
-  const services: Services = { ...given, upstreams: createUpstreams(plan, transport, given) }
+  const reachable: UpstreamServices = { ...given, ...harmless(given) }
+  const services: Services = { ...reachable, upstreams: createUpstreams(plan, transport, reachable) }
   const { clock, createId, random, log, metrics } = services
   const { limits, trust } = plan.server
   const findRoute = createRouteFinder(createRouter(createRoutes(plan, services)))

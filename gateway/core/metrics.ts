@@ -98,5 +98,6 @@ export const METRICS: Readonly<Record<string, MetricDeclaration>> = {
     help: 'Requests with an idempotency key, by what became of them',
     labels: ['mount', 'outcome'],
   },
+  sluice_log_lines_lost_total: { kind: 'counter', help: 'Lines of the log that its writer refused', labels: [] },
   sluice_config_reloads_total: { kind: 'counter', help: 'Reloads of the configuration', labels: ['outcome'] },
 }

@@ -109,8 +109,13 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
     /** Asks an upstream on the gateway's own account. */
     ask: gateway.ask,
     /** Sends one request; a path is enough. */
-    fetch: (target: string | Request, init?: RequestInit, connection: Connection = { ip: '192.0.2.1' }) =>
-      gateway.fetch(typeof target === 'string' ? toClientRequest(target, init) : target, connection),
+    async fetch(target: string | Request, init?: RequestInit, connection: Connection = { ip: '192.0.2.1' }) {
+      const request = typeof target === 'string' ? toClientRequest(target, init) : target
+      const response = await gateway.fetch(request, connection)
+      // The gateway keeps it from its clients; a test must not pass with it.
+      for (const error of telemetry.undeclared) throw error
+      return response
+    },
     /** Every request the upstreams got, in order. */
     upstreamRequests: upstreamRequests as readonly Request[],
     /** The facts of every access log line, in order. */
@@ -120,6 +125,10 @@ export async function createTestGateway(options: TestGatewayOptions = {}) {
     lines: telemetry.lines,
     /** The sum of a counter, or the last value of a gauge. */
     metric: telemetry.valueOf,
+    /** Requests that have no answer yet. */
+    get inFlight() {
+      return gateway.inFlight
+    },
     /** What was announced: intents with their outcomes. */
     events: events.intents,
     close: async () => {},

@@ -12,6 +12,7 @@ import type { Logger } from '../../core/telemetry.ts'
 import { createGateway, type Gateway } from '../../gateway.ts'
 import { createOpossumBreakers } from '../../services/breakers/opossum-breakers.ts'
 import { createKeeper } from '../../services/keeper.ts'
+import { harmless } from '../../services/telemetry/harmless.ts'
 import { createPrometheusMetrics } from '../../services/telemetry/prometheus-metrics.ts'
 import { processEnvironment, recordFiles } from './environment.ts'
 import type { EventDelivery } from './event-delivery.ts'
@@ -30,6 +31,7 @@ export interface StartOptions {
   /** Instead of the file's; 0 takes a free one. */
   readonly port?: number | undefined
   readonly adminPort?: number | undefined
+  /** Whatever it throws is kept from requests; the lines lost are counted. */
   readonly log: Logger
   /** The machine's unless given: tests let time run faster, and set the time of day. */
   readonly clock?: Clock
@@ -53,13 +55,14 @@ export interface RunningGateway {
 
 /** Starts a gateway on Bun. Throws `ConfigError`, or an error that says in one line what to mend; nothing keeps running then. */
 export async function startGateway(options: StartOptions): Promise<RunningGateway> {
-  const { config, log, clock = systemClock, onStep, onSagaStep } = options
+  const { config, clock = systemClock, onStep, onSagaStep } = options
+  const metrics = createPrometheusMetrics()
+  const { log } = harmless({ log: options.log, metrics })
   const files = recordFiles(processEnvironment)
   const load = (text: string) =>
     loadConfig(text, { file: config, registry: registryOf(options), environment: files.environment })
   const plan = load(readConfig(config))
   tellNotices(plan, log)
-  const metrics = createPrometheusMetrics()
   const parts = { clock, random: Math.random, createId: () => crypto.randomUUID(), log, metrics }
   const cleanUps: (() => unknown)[] = []
   try {

@@ -27,12 +27,31 @@ export function createJsonLogger(clock: Clock, write: (line: string) => void): L
     (level: string) =>
     (message: string, facts: Readonly<Record<string, unknown>> = {}): void => {
       const time = timestamp()
-      const line = JSON.stringify({ time, level, message, ...facts }).replace(ACTED_ON, escaped)
+      const line = toLine({ time, level, message }, facts).replace(ACTED_ON, escaped)
       write(
         line.length <= MAX_LINE ? line : JSON.stringify({ time, level, message, id: facts.id, truncated: line.length }),
       )
     }
   return { info: log('info'), warn: log('warn'), error: log('error') }
+}
+
+/** A policy may have noted what JSON has no words for; the rest of the line is not lost with it. */
+function toLine(head: Readonly<Record<string, unknown>>, facts: Readonly<Record<string, unknown>>): string {
+  try {
+    return JSON.stringify({ ...head, ...facts })
+  } catch {
+    const kept = Object.entries(facts).map(([name, value]) => [name, isWritable(value) ? value : '(not JSON)'])
+    return JSON.stringify({ ...head, ...Object.fromEntries(kept) })
+  }
+}
+
+function isWritable(value: unknown): boolean {
+  try {
+    JSON.stringify(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function escaped(character: string): string {

@@ -45,6 +45,18 @@ describe('the JSON log', () => {
   })
 })
 
+for (const [kind, create] of Object.entries({ createJsonLogger, createTerminalLogger })) {
+  test(`${kind}: a fact that is no JSON leaves the others in the line`, () => {
+    const { log, written } = lines(create)
+    const circular: Record<string, unknown> = {}
+    circular.self = circular
+    log.warn('odd', { id: 'a', circular, large: 1n, last: 7 })
+    expect(written[0]).toContain('odd')
+    expect(written[0]?.match(/\(not JSON\)/g)).toHaveLength(2)
+    expect(written[0]).toContain('7')
+  })
+}
+
 describe('the log at a terminal', () => {
   test('tells a request in one short line, with what failed', () => {
     const { log, written } = lines(createTerminalLogger)

@@ -41,8 +41,16 @@ function describeFacts({ mistakes, ...facts }: Facts): string {
 }
 
 function short(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  const text = typeof value === 'string' ? value : written(value)
   return text.length > 120 ? `${text.slice(0, 117)}…` : text
+}
+
+function written(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return '(not JSON)'
+  }
 }
 
 /** What a client sent must not move the cursor or colour the screen. */
