@@ -1,4 +1,5 @@
 import type { Plan } from './config/plan.ts'
+import type { Departure } from './core/departure.ts'
 import { editResponse } from './core/edit-response.ts'
 import { GatewayError, toProblem } from './core/errors.ts'
 import type { Exchange, Tunnel } from './core/exchange.ts'
@@ -24,7 +25,7 @@ import { createUpstreams } from './upstream/upstreams.ts'
 /** What the runtime knows of a connection and can do with it. */
 export interface Connection extends Peer {
   /** Aborts when the client leaves before it has its answer. */
-  readonly gone?: AbortSignal
+  readonly gone?: Departure
   /** Joins the client's side of a WebSocket with an upstream's; absent where that cannot be done. */
   readonly upgrade?: (tunnel: Tunnel) => void
   /** Keeps the runtime alive for work that may outlive the response. */

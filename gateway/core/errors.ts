@@ -1,3 +1,5 @@
+import { noteWhole } from './read-reply.ts'
+
 /** Every way the gateway itself can refuse or fail. Codes are API: never renamed, never reused. */
 export const FAILURES = {
   'invalid-request': { status: 400, title: 'The request is not valid' },
@@ -86,8 +88,6 @@ export function toProblem(error: unknown, instance: string): Response {
     instance,
     ...failure.extensions,
   }
-  return new Response(JSON.stringify(problem), {
-    status,
-    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...failure.headers },
-  })
+  const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...failure.headers }
+  return noteWhole(new Response(JSON.stringify(problem), { status, headers }))
 }

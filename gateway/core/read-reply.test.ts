@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { bodyOf, discard, fieldsOf, ReadReply, toResponse, wholeBody } from './read-reply.ts'
+import { bodyOf, discard, fieldsOf, isWhole, noteWhole, ReadReply, toResponse, wholeBody } from './read-reply.ts'
 
 const HELLO = new TextEncoder().encode('hello')
 
@@ -18,6 +18,11 @@ describe('a reply that was read', () => {
     expect([response.status, response.statusText, response.headers.get('x-a')]).toEqual([201, 'Fine', '1'])
     expect(wholeBody(response)).toBe(HELLO)
     expect(await response.text()).toBe('hello')
+  })
+
+  test('is known to be whole as a response, too, unless more of it is to come', () => {
+    const known = (content: ReadReply['content'], status?: number) => isWhole(toResponse(read(content, status)))
+    expect([known(HELLO), known(null, 204), known(new ReadableStream())]).toEqual([true, true, false])
   })
 
   test('has its body at once when it is whole, and as a stream', async () => {
@@ -51,4 +56,14 @@ test('a response is used as it is', () => {
   expect(fieldsOf(response)).toBe(response.headers)
   expect(bodyOf(response)).toBe(response.body)
   expect(wholeBody(response)).toBeUndefined()
+})
+
+test('a response is known to be whole when that was noted, with its bytes if they were', () => {
+  expect(isWhole(new Response('hello'))).toBe(false)
+  const plain = new Response('hello')
+  expect(noteWhole(plain)).toBe(plain)
+  expect([isWhole(plain), wholeBody(plain)]).toEqual([true, undefined])
+  const bytes = noteWhole(new Response(HELLO), HELLO)
+  expect([isWhole(bytes), wholeBody(bytes)]).toEqual([true, HELLO])
+  expect(isWhole(new Response(bytes.body, bytes))).toBe(false)
 })

@@ -49,20 +49,30 @@ export class ReadReply {
   toResponse(): Response {
     const { content } = this
     const { status, reason, fields } = this.#head
-    const response: MadeOfRead = new Response(content, {
-      status,
-      statusText: reason,
-      headers: fields.toHeaders(),
-    })
-    if (content instanceof Uint8Array) response[wholeContent] = content
-    return response
+    const response = new Response(content, { status, statusText: reason, headers: fields.toHeaders() })
+    return content instanceof ReadableStream ? response : noteWhole(response, content)
   }
 }
 
-const wholeContent = Symbol('the body as it was read')
+const wholeContent = Symbol('the body, of which nothing is still to come')
 
-interface MadeOfRead extends Response {
-  [wholeContent]?: Bytes
+interface Noted extends Response {
+  [wholeContent]?: Bytes | null
+}
+
+/**
+ * Notes that all of a response's body is there, and the bytes it was just made of where somebody may want them: to find
+ * that out later would open its stream. A copy of the response has no note.
+ */
+export function noteWhole(response: Response, bytes: Bytes | null = null): Response {
+  const noted: Noted = response
+  noted[wholeContent] = bytes
+  return response
+}
+
+/** Whether nothing of the body is still to come; false when that is not known. */
+export function isWhole(response: Response): boolean {
+  return (response as Noted)[wholeContent] !== undefined
 }
 
 /** What answers a call: a transport of its own kind spares the `Response`. */
@@ -80,7 +90,7 @@ export function fieldsOf(reply: Reply): Fields {
 
 /** The body as it was sent, when it is there already; undefined when it must be waited for. Nobody may change the bytes. */
 export function wholeBody(reply: Reply): Bytes | undefined {
-  if (!(reply instanceof ReadReply)) return (reply as MadeOfRead)[wholeContent]
+  if (!(reply instanceof ReadReply)) return (reply as Noted)[wholeContent] ?? undefined
   return reply.content instanceof Uint8Array ? reply.content : undefined
 }
 

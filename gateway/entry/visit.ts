@@ -1,7 +1,9 @@
 import type { Clock } from '../core/clock.ts'
+import type { Departure } from '../core/departure.ts'
 import { ClientGone, type FailureCode, GatewayError } from '../core/errors.ts'
 import type { Client, Exchange } from '../core/exchange.ts'
 import { givenUpCallsEnded } from '../core/given-up-calls.ts'
+import { isWhole } from '../core/read-reply.ts'
 import type { CallRecord } from '../core/record.ts'
 import type { Stop } from '../core/stop.ts'
 import { answerAbort } from './answer-failure.ts'
@@ -37,6 +39,7 @@ export class Visit implements Arrival {
   /** Resolves with the response as the client gets it. */
   readonly answer: Promise<Response>
   #cancelDeadline: (() => void) | undefined
+  #gone: Departure | undefined
   #stop: Stop | undefined
   readonly #leave: Leave
   readonly #resolve: (response: Response) => void
@@ -81,12 +84,13 @@ export class Visit implements Arrival {
   }
 
   /** Ends the exchange when the client is gone, also in the middle of the body. */
-  heed(gone: AbortSignal | undefined): void {
+  heed(gone: Departure | undefined): void {
+    this.#gone = gone
     if (gone?.aborted) this.handleEvent()
     else gone?.addEventListener('abort', this, ONCE)
   }
 
-  /** What a signal tells its listeners: the client has left. */
+  /** The client has left. */
   handleEvent(): void {
     this.abort(new ClientGone())
   }
@@ -106,6 +110,8 @@ export class Visit implements Arrival {
       return
     }
     this.#isAnswered = true
+    // There is nothing left to give up; and what listens to a signal takes the collector's time for as long as it is there.
+    if (isWhole(response)) this.#gone?.removeEventListener('abort', this)
     if (this.#stop?.reason !== undefined) this.#goLater(response)
     else this.#go(response)
   }
@@ -124,7 +130,7 @@ export class Visit implements Arrival {
   }
 }
 
-const ONCE = { once: true }
+const ONCE = { once: true } as const
 const NO_CALLS: readonly CallRecord[] = []
 
 /** Tells the log of the visit and gives the response as the client gets it. */

@@ -1,4 +1,5 @@
 import { fromBase64, toBase64 } from '../../gateway/core/base64.ts'
+import { noteWhole } from '../../gateway/core/read-reply.ts'
 import type { Answered } from './entry.ts'
 
 /** Fields that belong to one connection, one moment or one request, and are made anew or left out in a replay. */
@@ -36,5 +37,5 @@ export function toAnswered(response: Response, body: Uint8Array, fingerprint: st
 export function replay({ status, fields, body }: Answered): Response {
   const headers = new Headers(fields)
   headers.set('idempotent-replayed', 'true')
-  return new Response(BODILESS.has(status) ? null : fromBase64(body), { status, headers })
+  return noteWhole(new Response(BODILESS.has(status) ? null : fromBase64(body), { status, headers }))
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import { noteWhole } from '../../gateway/core/read-reply.ts'
 import { destination, locationOf } from './destination.ts'
 
 const options = z.strictObject({
@@ -26,7 +27,7 @@ export default definePolicy({
   create({ to, status, 'keep-query': keepQuery }) {
     return async function redirect({ scope, search }) {
       const location = locationOf(to, scope) + (keepQuery ? search : '')
-      return new Response(null, { status, headers: { location } })
+      return noteWhole(new Response(null, { status, headers: { location } }))
     }
   },
 })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { headerName, template } from '../../gateway/config/fields.ts'
 import { FRAMING_FIELDS } from '../../gateway/core/framing-fields.ts'
 import { definePolicy, type OptionMistake } from '../../gateway/core/policy.ts'
+import { noteWhole } from '../../gateway/core/read-reply.ts'
 
 const options = z.strictObject({
   status: z.int().min(200).max(599).default(200).describe('Status of the answer'),
@@ -27,7 +28,7 @@ export default definePolicy({
 
     return async function respond({ scope }) {
       const body = document ?? text?.text(scope) ?? null
-      const answer = new Response(body, { status })
+      const answer = noteWhole(new Response(body, { status }))
       if (body !== null) answer.headers.set('content-type', type)
       for (const [name, value] of fields) setUnlessEmpty(answer.headers, name, value.header(scope))
       return answer

@@ -3,7 +3,7 @@ import { duration, show } from '../../gateway/config/fields.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
 import type { Call } from '../../gateway/core/exchange.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
-import { wholeBody } from '../../gateway/core/read-reply.ts'
+import { isWhole } from '../../gateway/core/read-reply.ts'
 import { Stop } from '../../gateway/core/stop.ts'
 
 const options = z.union(
@@ -52,7 +52,7 @@ export default definePolicy({
               return
             }
             // Whatever ends the call still ends a body that is to come.
-            if (wholeBody(response)) call.stop.unlisten(outer)
+            if (isWhole(response)) call.stop.unlisten(outer)
             resolve(response)
           },
           (error) => {

@@ -1,9 +1,11 @@
 import http from 'node:http'
 import type { Server } from 'bun'
+import type { Clock } from '../../core/clock.ts'
 import { GatewayError, toProblem } from '../../core/errors.ts'
 import type { Tunnel } from '../../core/exchange.ts'
 import type { Gateway } from '../../gateway.ts'
 import { isWebSocketHandshake } from '../../upstream/websocket.ts'
+import { Departures } from './departures.ts'
 import { MAX_WAITING_BYTES, sendable } from './upstream-socket.ts'
 
 export interface ListenerOptions {
@@ -18,6 +20,7 @@ export interface ListenerOptions {
   /** The gateway of the moment: a reload swaps it, requests in flight finish on the old one. */
   readonly gateway: () => Gateway
   readonly createId: () => string
+  readonly clock: Clock
 }
 
 interface Joined {
@@ -28,7 +31,8 @@ const SHORTEST_IDLE_SECONDS = 8
 const LONGEST_IDLE_SECONDS = 255
 
 /** Serves a gateway on a port. Throws what `Bun.serve` throws, e.g. `EADDRINUSE`. */
-export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, createId }: ListenerOptions) {
+export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, createId, clock }: ListenerOptions) {
+  const departures = new Departures(clock)
   // Bun.serve has no option for it but reads this one, which Node's types call read-only, when it starts to listen.
   Object.assign(http, { maxHeaderSize: maxHead })
 
@@ -69,7 +73,7 @@ export function listen({ host, port, idleMs, maxHead, maxMessage, gateway, creat
       const ip = plainAddress(server.requestIP(request)?.address)
       return isWebSocketHandshake(request)
         ? join(request, server, ip)
-        : gateway().fetch(request, { ip, gone: request.signal })
+        : gateway().fetch(request, { ip, gone: departures.of(request) })
     },
 
     /** Reached when a reply breaks before its first byte went out. */

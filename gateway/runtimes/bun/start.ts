@@ -114,6 +114,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
         maxMessage: limits.body,
         gateway: () => gateway,
         createId: parts.createId,
+        clock,
       }),
     )
     cleanUps.push(() => listener.stop(true))

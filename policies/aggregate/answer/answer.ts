@@ -1,4 +1,5 @@
 import type { Exchange } from '../../../gateway/core/exchange.ts'
+import { noteWhole } from '../../../gateway/core/read-reply.ts'
 import type { Sha256 } from '../../../gateway/core/services.ts'
 import type { Failed, Outcome } from '../outcome.ts'
 import type { Composition } from '../run/plan.ts'
@@ -29,7 +30,8 @@ export async function answer(
   const written = write(outcomes, exchange)
   const bytes = written instanceof Promise ? await written : written
   const isWhole = isComplete(outcomes)
-  const response = new Response(method === 'HEAD' ? null : bytes)
+  const body = method === 'HEAD' ? null : bytes
+  const response = noteWhole(new Response(body), body)
   // To set the fields of a response is cheaper than to give it some that were put together before.
   const { headers } = response
   headers.set('content-type', 'application/json')
@@ -53,7 +55,7 @@ export async function answer(
 function notModified(headers: Headers): Response {
   headers.delete('content-type')
   headers.delete('content-length')
-  return new Response(null, { status: 304, headers })
+  return noteWhole(new Response(null, { status: 304, headers }))
 }
 
 /** The part whose failure answers where no part has a reply; with a fallback for every part it is what was asked for. */
