@@ -53,7 +53,7 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
   }
 
   const park = (id: string, reason: string, atMs: number) => {
-    const entry = take('park', id, ['committed', 'unknown'])
+    const { nextAtMs: _, ...entry } = take('park', id, ['committed', 'unknown'])
     entries.set(id, { ...entry, state: 'parked', reason, parkedAtMs: atMs })
     committed.delete(id)
   }
@@ -111,10 +111,15 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
       receipts.add({ id, state: 'delivered', deliveredAtMs: atMs, ...(caller === undefined ? {} : { caller }) })
     },
 
-    async unsettled(limit, nowMs) {
+    async unsettled(limit, nowMs, inHand) {
       assertOpen()
       const latestMs = nowMs + LONGEST_POSTPONEMENT_MS
-      const mayBeTried = ({ nextAtMs = 0 }: OutboxEntry) => nextAtMs <= nowMs || nextAtMs > latestMs
+      const isInHand = ({ id, draft: { settlement } }: OutboxEntry) =>
+        inHand !== undefined && (inHand.ids.has(id) || (!!settlement && inHand.upstreams.has(settlement.upstream)))
+      const mayBeTried = (entry: OutboxEntry) => {
+        const { nextAtMs = 0 } = entry
+        return (nextAtMs <= nowMs || nextAtMs > latestMs) && !isInHand(entry)
+      }
       return oldestFirst(entries, 'unknown', mayBeTried).slice(0, limit)
     },
 
@@ -128,7 +133,7 @@ export function createMemoryOutbox({ capacity = DEFAULT_OUTBOX_CAPACITY } = {}):
     },
 
     async requeue(id, atMs) {
-      const { reason: _, parkedAtMs: __, nextAtMs: ___, ...entry } = take('put back', id, ['parked'])
+      const { reason: _, parkedAtMs: __, ...entry } = take('put back', id, ['parked'])
       const { event, address, committedAtMs } = entry
       if (event && address && committedAtMs !== undefined) {
         entries.set(id, { ...entry, state: 'committed', attempts: 0, requeuedAtMs: atMs })

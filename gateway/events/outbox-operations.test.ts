@@ -48,7 +48,7 @@ async function scene() {
   await outbox.postpone('settling', { attempts: 4, nextAtMs: 1_299_999, reason: 'still away' })
   await outbox.intend('hopeless', DRAFT, 4)
   await outbox.markUnknown('hopeless', 'timeout')
-  return { outbox, operations: createOutboxOperations(outbox, clock) }
+  return { outbox, operations: createOutboxOperations({ outbox, clock }) }
 }
 
 const refusalOf = (work: Promise<unknown>): Promise<{ kind: string; message: string }> =>
@@ -144,7 +144,7 @@ describe("the operator's view of an outbox", () => {
       await aPageIsAsked
       return memory.requeue(id, atMs)
     }
-    const operations = createOutboxOperations({ ...memory, requeue }, createVirtualClock(2))
+    const operations = createOutboxOperations({ outbox: { ...memory, requeue }, clock: createVirtualClock(2) })
     expect(await operations.retryAll()).toEqual({ done: 150, refused: [] })
     expect(asked).toEqual([...asked].sort())
   })

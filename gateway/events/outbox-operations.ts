@@ -9,21 +9,25 @@ import {
 import { type ListCursor, type Outbox, type OutboxEntry, OutboxStateError, type Receipt } from './outbox.ts'
 import type { Relay } from './relay.ts'
 
+export interface OutboxOperationsParts {
+  readonly outbox: Outbox
+  readonly clock: Pick<Clock, 'now'>
+  /** Says why a committed event waits, where a relay runs that knows. */
+  readonly waiting?: Relay['waiting']
+  /** Called when an entry is unknown that is not to wait any longer. */
+  readonly tryNow?: () => void
+}
+
 const PAGE = 100
 
-/**
- * What an operator may do with an outbox. Relay and settler find what was put back by themselves. `waiting` says why a
- * committed event waits, where a relay runs that knows.
- */
-export function createOutboxOperations(
-  outbox: Outbox,
-  clock: Pick<Clock, 'now'>,
-  waiting: Relay['waiting'] = () => undefined,
-): OutboxOperations {
+/** What an operator may do with an outbox. Relay and settler find what was put back by themselves. */
+export function createOutboxOperations(parts: OutboxOperationsParts): OutboxOperations {
+  const { outbox, clock, waiting, tryNow } = parts
+
   const toItem = (found: OutboxEntry | Receipt, whole = false): OutboxItem => {
     const item = itemOf(found, whole)
     if (found.state !== 'committed' || !found.event || !found.address) return item
-    return { ...item, ...waiting({ id: found.id, event: found.event, address: found.address }) }
+    return { ...item, ...waiting?.({ id: found.id, event: found.event, address: found.address }) }
   }
 
   async function find(id: string): Promise<OutboxEntry | Receipt> {
@@ -66,7 +70,9 @@ export function createOutboxOperations(
 
     async retry(id) {
       await retry(id)
-      return toItem(await find(id))
+      const found = await find(id)
+      if (found.state === 'unknown') tryNow?.()
+      return toItem(found)
     },
 
     async retryAll() {
@@ -83,7 +89,9 @@ export function createOutboxOperations(
           else refused.push({ id, reason })
         }
         after = page.at(-1)
-        if (!after || page.length < PAGE) return { done, refused }
+        if (after && page.length === PAGE) continue
+        if (done > 0) tryNow?.()
+        return { done, refused }
       }
     },
 

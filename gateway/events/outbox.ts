@@ -55,6 +55,12 @@ export interface Receipt {
 /** Where a page of a list begins: after this entry, which may be gone by then. */
 export type ListCursor = Pick<OutboxEntry, 'intendedAtMs' | 'id'>
 
+/** What somebody who settles has in hand: ids of entries, and upstreams for which he has enough of them. */
+export interface InHand {
+  readonly ids: ReadonlySet<string>
+  readonly upstreams: ReadonlySet<string>
+}
+
 /** An attempt to settle that left the outcome unknown. */
 export interface PostponedAttempt {
   /** How many there were by now. */
@@ -110,8 +116,9 @@ export interface Outbox {
   /**
    * Up to `limit` unknown entries that recovery may try by `nowMs`, oldest intent first. One that would have to wait
    * longer than `LONGEST_POSTPONEMENT_MS` from then was postponed before the clock was set back, and may be tried too.
+   * Leaves out what is `inHand`, by its id or by the upstream that settles it.
    */
-  unsettled(limit: number, nowMs: number): Promise<readonly OutboxEntry[]>
+  unsettled(limit: number, nowMs: number, inHand?: InHand): Promise<readonly OutboxEntry[]>
   /** From `unknown`: it was tried and is still not known. */
   postpone(id: string, attempt: PostponedAttempt): Promise<void>
   /** From `committed` or `unknown`: sets it aside for an operator; the next event of its subject becomes due. */

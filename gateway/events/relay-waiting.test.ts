@@ -33,7 +33,7 @@ describe('a committed event that is not delivered', () => {
       onHeld: () => () => {},
     }
     relay = createRelay({ outbox, publisher, lease, clock, random: () => 0, ...telemetry })
-    operations = createOutboxOperations(outbox, clock, relay.waiting)
+    operations = createOutboxOperations({ outbox, clock, waiting: relay.waiting })
   })
 
   afterEach(async () => {

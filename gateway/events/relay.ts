@@ -203,7 +203,9 @@ export function createRelay(parts: RelayParts): Relay {
       const found = putOffs.of(entry, withheld.keys)
       const { state } = publisher
       if (state.name === 'ready') return found
-      return { ...found, reason: 'reason' in state ? `the broker is ${state.name}: ${state.reason}` : NOT_CONNECTED }
+      // When the broker is back nobody knows.
+      const { nextAtMs: _, ...rest } = found ?? {}
+      return { ...rest, reason: 'reason' in state ? `the broker is ${state.name}: ${state.reason}` : NOT_CONNECTED }
     },
 
     async stop() {

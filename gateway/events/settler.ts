@@ -5,15 +5,11 @@ import type { CloudEvent } from '../core/events.ts'
 import type { AskUpstream } from '../core/own-request.ts'
 import type { Logger, Metrics } from '../core/telemetry.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
-import {
-  LONGEST_POSTPONEMENT_MS,
-  type Outbox,
-  OutboxClosedError,
-  type OutboxEntry,
-  OutboxStateError,
-} from './outbox.ts'
+import { type Outbox, OutboxClosedError, type OutboxEntry, OutboxStateError, type PostponedAttempt } from './outbox.ts'
+import { createRounds } from './rounds.ts'
 import { attemptToSettle, type Finding, type Unsettled } from './settle-attempt.ts'
 import { ageMs, isTooLate, leftToOperator, tooLate, whenNext } from './settle-bound.ts'
+import { createSettleLines } from './settle-lines.ts'
 import { createUpstreamPauses } from './upstream-pauses.ts'
 
 export interface SettlerParts {
@@ -35,80 +31,81 @@ export interface SettlerParts {
 
 /** Finds out what became of requests whose outcome is unknown, and sets aside those for which it cannot. */
 export interface Settler {
+  /** Somebody wants it tried now: upstreams that were left alone are asked again. */
+  tryNow(): void
   /** Starts no further attempt, gives up those under way, and resolves when there are none. Comes before the outbox is closed. */
   stop(): Promise<void>
 }
 
+/** What requests, operators and other gateways have left is found by looking. */
 const SWEEP_MS = 1_000
 const BATCH = 100
-/** Requests to one upstream at once: it has its clients to serve. */
-const PER_UPSTREAM = 4
-/** How long a sweep asks one upstream before it looks at what others have waiting. */
-const TURN_MS = 5_000
 const RETRY: Backoff = { baseMs: 1_000, maxMs: 60_000 }
+/** Those that wait for one upstream come back within this time, not all at once. */
+const SPREAD_MS = 1_000
+/** What could not be noted would be found again, and asked again, at once. */
+const REST_MS = 1_000
 
-/** Starts a settler: it looks every second for what is unknown and due. */
+/** Starts a settler: it looks when an attempt is due, and every second in any case. */
 export function createSettler(parts: SettlerParts): Settler {
   const { outbox, clock, random, log, metrics, wake } = parts
   const stopping = new AbortController()
   const { signal } = stopping
   const pauses = createUpstreamPauses(random)
-  let running: Promise<void> | undefined
-  let cancelSweep = () => {}
-  /** By upstream, when its turn in this sweep is over; readings of the monotonic clock. */
-  const turnEndsMs = new Map<string, number>()
+  /** A reading of the monotonic clock. */
+  let restsUntilMs = Number.NEGATIVE_INFINITY
+  const rounds = createRounds({
+    clock,
+    everyMs: SWEEP_MS,
+    look: () => look().catch((error: unknown) => log.error('Cannot read the outbox', { reason: messageOf(error) })),
+  })
+  const lines = createSettleLines({
+    work: (entry) => settle(entry).catch((error: unknown) => report(entry, error)),
+    onRoom: rounds.wake,
+  })
 
-  async function settleDue(): Promise<void> {
-    turnEndsMs.clear()
+  function isActive(): boolean {
+    return !signal.aborted && parts.isInCharge() && clock.monotonic() >= restsUntilMs
+  }
+
+  async function look(): Promise<void> {
     for (;;) {
-      if (signal.aborted || !parts.isInCharge()) return
-      const due = await outbox.unsettled(BATCH, clock.now())
-      let failures = 0
-      const noteFailure = (entry: OutboxEntry, error: unknown) => {
-        failures++
-        report(entry, error)
-      }
-      await Promise.all([...byUpstream(due).values()].map((group) => work(group, noteFailure)))
-      // What failed would be found again at once; the next sweep is soon enough.
-      if (due.length < BATCH || failures > 0) return
+      if (!isActive()) return
+      const due = await outbox.unsettled(BATCH, clock.now(), lines.inHand)
+      await Promise.all(due.map((entry) => take(entry).catch((error: unknown) => report(entry, error))))
+      if (due.length < BATCH) return
     }
   }
 
-  /** One upstream that hangs holds up its own entries, and others for its turn at most. */
-  async function work(
-    group: readonly OutboxEntry[],
-    noteFailure: (entry: OutboxEntry, error: unknown) => void,
-  ): Promise<void> {
-    const left = group.values()
-    const worker = async () => {
-      for (const entry of left) {
-        if (signal.aborted || !parts.isInCharge()) return
-        await settle(entry).catch((error: unknown) => noteFailure(entry, error))
-      }
-    }
-    await Promise.all(Array.from({ length: PER_UPSTREAM }, worker))
+  async function take(entry: OutboxEntry): Promise<void> {
+    const unsettled = unsettledOf(entry)
+    const done = withoutAsking(entry, unsettled)
+    if (done) await done
+    else if (unsettled) lines.add(unsettled.settlement.upstream, entry)
   }
 
+  /** It may have stood in its line for a while. */
   async function settle(entry: OutboxEntry): Promise<void> {
-    const { settlement } = entry.draft
-    if (!settlement) return park(entry, leftToOperator(entry))
-    const unsettled: Unsettled = { entry, settlement }
+    if (!isActive()) return
+    const unsettled = unsettledOf(entry)
+    const done = withoutAsking(entry, unsettled)
+    if (done) await done
+    else if (unsettled) await ask(unsettled)
+  }
+
+  /** What becomes of an entry that is not to be asked about now; `undefined` when it is. */
+  function withoutAsking(entry: OutboxEntry, unsettled: Unsettled | undefined): Promise<void> | undefined {
+    if (!unsettled) return park(entry, leftToOperator(entry))
     const nowMs = clock.now()
     if (isTooLate(unsettled, nowMs)) return park(entry, tooLate(unsettled, nowMs))
-    const pausedForMs = pauses.left(settlement.upstream, clock.monotonic())
-    if (pausedForMs !== undefined) return wait(unsettled, pausedForMs)
-    if (isTurnOver(settlement.upstream)) return wait(unsettled, SWEEP_MS)
-    const finding = await attemptToSettle(unsettled, signal, parts)
-    notePauses(settlement.upstream, finding)
-    await conclude(unsettled, finding)
+    const pausedForMs = pausedFor(unsettled)
+    return pausedForMs > 0 ? wait(unsettled, pausedForMs) : undefined
   }
 
-  /** One slow upstream with many entries must not keep the others from theirs: what it has left comes after them. */
-  function isTurnOver(upstream: string): boolean {
-    const nowMs = clock.monotonic()
-    const endMs = turnEndsMs.get(upstream) ?? nowMs + TURN_MS
-    turnEndsMs.set(upstream, endMs)
-    return nowMs >= endMs
+  async function ask(unsettled: Unsettled): Promise<void> {
+    const finding = await attemptToSettle(unsettled, signal, parts)
+    notePauses(unsettled.settlement.upstream, finding)
+    await conclude(unsettled, finding)
   }
 
   function notePauses(upstream: string, finding: Finding): void {
@@ -167,28 +164,46 @@ export function createSettler(parts: SettlerParts): Settler {
     log.error('Parked an unknown outcome', { ...factsOf(entry), reason })
   }
 
-  async function postpone(unsettled: Unsettled, reason: string, afterMs = 0): Promise<void> {
-    const { entry } = unsettled
-    const nowMs = clock.now()
+  async function postpone({ entry, settlement }: Unsettled, reason: string, afterMs = 0): Promise<void> {
     const attempts = entry.attempts + 1
-    const nextAtMs = whenNext(unsettled, nowMs, Math.max(afterMs, backoffMs(RETRY, attempts, random)))
-    if (nextAtMs === undefined)
-      return park(entry, tooLate({ ...unsettled, entry: { ...entry, attempts, reason } }, nowMs))
-    await outbox.postpone(entry.id, { attempts, nextAtMs, reason })
+    const unsettled = { entry: { ...entry, attempts, reason }, settlement }
+    const pausedForMs = pausedFor(unsettled)
+    const waitMs = Math.max(afterMs, backoffMs(RETRY, attempts, random), spread(pausedForMs))
+    const nowMs = clock.now()
+    const nextAtMs = whenNext(unsettled, nowMs, { waitMs, pausedForMs })
+    if (nextAtMs === undefined) return park(entry, tooLate(unsettled, nowMs))
+    await sleepUntil(nextAtMs, entry.id, { attempts, reason })
     count('postponed')
     log.warn('An outcome is still unknown', { ...factsOf(entry), attempts, retryInMs: nextAtMs - nowMs, reason })
   }
 
   /** Not asked at all: that is no attempt. */
-  async function wait({ entry }: Unsettled, forMs: number): Promise<void> {
+  async function wait(unsettled: Unsettled, pausedForMs: number): Promise<void> {
+    const { entry } = unsettled
+    const nowMs = clock.now()
+    const nextAtMs = whenNext(unsettled, nowMs, { waitMs: spread(pausedForMs), pausedForMs })
+    if (nextAtMs === undefined) return park(entry, tooLate(unsettled, nowMs))
     const { id, attempts, reason = 'the upstream does not answer' } = entry
-    const waitMs = Math.min(forMs + random() * SWEEP_MS, LONGEST_POSTPONEMENT_MS)
-    await outbox.postpone(id, { attempts, nextAtMs: Math.round(clock.now() + waitMs), reason })
+    await sleepUntil(nextAtMs, id, { attempts, reason })
   }
 
-  /** An operator, or the request itself, was faster; or the outbox cannot be written, and the next look finds it again. */
+  async function sleepUntil(nextAtMs: number, id: string, attempt: Omit<PostponedAttempt, 'nextAtMs'>): Promise<void> {
+    await outbox.postpone(id, { ...attempt, nextAtMs })
+    rounds.wakeAt(nextAtMs)
+  }
+
+  function pausedFor({ settlement: { upstream } }: Unsettled): number {
+    return pauses.left(upstream, clock.monotonic()) ?? 0
+  }
+
+  function spread(pausedForMs: number): number {
+    return pausedForMs > 0 ? pausedForMs + random() * SPREAD_MS : 0
+  }
+
+  /** An operator, or the request itself, was faster; or the outbox cannot be written, and a later look finds it again. */
   function report(entry: OutboxEntry, error: unknown): void {
     if (signal.aborted || error instanceof OutboxStateError || error instanceof OutboxClosedError) return
+    restsUntilMs = clock.monotonic() + REST_MS
     log.error('Cannot settle an unknown outcome now', { ...factsOf(entry), reason: messageOf(error) })
   }
 
@@ -196,28 +211,22 @@ export function createSettler(parts: SettlerParts): Settler {
     metrics.count('sluice_settle_total', { outcome })
   }
 
-  function sweep(): void {
-    running = settleDue()
-      .catch((error: unknown) => log.error('Cannot read the outbox', { reason: messageOf(error) }))
-      .finally(() => {
-        running = undefined
-        if (!signal.aborted) cancelSweep = clock.after(SWEEP_MS, sweep)
-      })
-  }
-
-  cancelSweep = clock.after(SWEEP_MS, sweep)
-
   return {
+    tryNow() {
+      pauses.forget()
+      rounds.wake()
+    },
     async stop() {
       stopping.abort(new Error('the gateway stops'))
-      cancelSweep()
-      await running
+      await rounds.stop()
+      await lines.ended()
     },
   }
 }
 
-function byUpstream(entries: readonly OutboxEntry[]): Map<string, OutboxEntry[]> {
-  return Map.groupBy(entries, ({ draft }) => draft.settlement?.upstream ?? '')
+function unsettledOf(entry: OutboxEntry): Unsettled | undefined {
+  const { settlement } = entry.draft
+  return settlement && { entry, settlement }
 }
 
 /** A key may be as long as a header section. */

@@ -57,6 +57,7 @@ const reasons = [
   },
   { name: 'no answer in time', reason: tooLate(unsettled(3), 700_000) },
   { name: 'no time to ask', reason: tooLate(unsettled(0), 700_000) },
+  { name: 'an upstream that is left alone', reason: tooLate(unsettled(3), 400_000) },
   { name: 'a key that is known with another request', reason: hopeless() },
   { name: 'an upstream that is gone', reason: new UnknownUpstream('orders').message },
 ]

@@ -34,6 +34,7 @@ export function settlementOf(key: string, changes: Partial<Settlement> = {}): Se
 export function createSettlerBench(
   answer: Answering,
   eventSchema: (type: string) => EventSchema | undefined = () => undefined,
+  random: () => number = () => 0,
 ) {
   const clock = createVirtualClock()
   const outbox = createMemoryOutbox()
@@ -49,7 +50,7 @@ export function createSettlerBench(
   const settler = createSettler({
     outbox,
     clock,
-    random: () => 0,
+    random,
     log: telemetry.log,
     metrics: telemetry.metrics,
     ask,

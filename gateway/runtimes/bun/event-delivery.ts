@@ -56,8 +56,9 @@ export async function startDelivery(
   )
   const lease = startLease({ outbox, holder: parts.createId(), ...parts })
   const relay = createRelay({ outbox, publisher, lease, ...parts })
-  const operations = startOperations({ outbox, relay, brokerUrl, topology, ...parts })
   let settler: Settler | undefined
+  const tryNow = () => settler?.tryNow()
+  const operations = startOperations({ outbox, relay, tryNow, brokerUrl, topology, ...parts })
   let wasWhole = false
   /** Whether the broker refuses a part of the topology right now. */
   const isRefused = (): boolean => {

@@ -12,6 +12,8 @@ export interface OperationsParts {
   readonly outbox: Outbox
   /** What delivers from it. */
   readonly relay: Pick<Relay, 'waiting'>
+  /** Called when an unknown outcome is not to wait any longer. */
+  readonly tryNow: () => void
   /** URL of the broker; holds its password. */
   readonly brokerUrl: string
   readonly topology: Topology
@@ -27,14 +29,14 @@ export interface RunningOperations extends Operations {
 
 /** Opens the operator's view, and counts dead letters for the metrics. */
 export function startOperations(parts: OperationsParts): RunningOperations {
-  const { outbox, relay, brokerUrl, topology, clock, log, metrics } = parts
+  const { outbox, relay, tryNow, brokerUrl, topology, clock, log, metrics } = parts
   const queues = deadLetterQueues(topology)
   const onDiscard = ({ id, queue, type, subject, reason }: DeadLetter) =>
     log.warn('Discarded a dead letter', { event: id, queue, type, subject, reason })
   const deadLetters = createAmqpDeadLetters({ url: brokerUrl, queues, clock, onDiscard })
   const endWatch = watchDeadLetters({ queues, count: deadLetters.count, clock, metrics })
   return {
-    outbox: createOutboxOperations(outbox, clock, relay.waiting),
+    outbox: createOutboxOperations({ outbox, clock, waiting: relay.waiting, tryNow }),
     deadLetters,
     async stop() {
       endWatch()

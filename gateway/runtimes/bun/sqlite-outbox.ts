@@ -144,8 +144,13 @@ export function openSqliteOutbox(options: SqliteOutboxOptions): Outbox {
       })
     },
 
-    async unsettled(limit, nowMs) {
-      return await read(() => statements.unsettled.all(nowMs, nowMs + LONGEST_POSTPONEMENT_MS, limit).map(toEntry))
+    async unsettled(limit, nowMs, inHand) {
+      const [ids, upstreams] = [
+        JSON.stringify([...(inHand?.ids ?? [])]),
+        JSON.stringify([...(inHand?.upstreams ?? [])]),
+      ]
+      const latestMs = nowMs + LONGEST_POSTPONEMENT_MS
+      return await read(() => statements.unsettled.all(nowMs, latestMs, ids, upstreams, limit).map(toEntry))
     },
 
     async postpone(id, { attempts, nextAtMs, reason }) {

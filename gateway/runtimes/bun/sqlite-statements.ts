@@ -75,8 +75,13 @@ export function prepareStatements(database: Database) {
       `SELECT * FROM entries WHERE head = 1 AND address = ? AND id NOT IN (SELECT value FROM json_each(?))
        ORDER BY sequence LIMIT ?`,
     ),
-    unsettled: database.prepare<EntryRow, [nowMs: number, latestMs: number, limit: number]>(
+    unsettled: database.prepare<
+      EntryRow,
+      [nowMs: number, latestMs: number, ids: string, upstreams: string, limit: number]
+    >(
       `SELECT * FROM entries WHERE state = 'unknown' AND (coalesce(next_at_ms, 0) <= ? OR next_at_ms > ?)
+         AND id NOT IN (SELECT value FROM json_each(?))
+         AND coalesce(draft ->> '$.settlement.upstream', '') NOT IN (SELECT value FROM json_each(?))
        ORDER BY intended_at_ms, id LIMIT ?`,
     ),
     find: database.prepare<EntryRow, [id: string]>('SELECT * FROM entries WHERE id = ?'),

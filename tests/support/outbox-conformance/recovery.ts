@@ -36,6 +36,21 @@ export function testRecovery(outbox: () => Outbox): void {
       expect(await unsettled(0, 1)).toEqual(['a'])
     })
 
+    test('leaves out what somebody has in hand, and upstreams for which he has enough', async () => {
+      const at = (upstream: string) => ({ settlement: { ...SETTLEMENT, upstream } })
+      for (const [i, upstream] of ['orders', 'stock', 'orders', 'stock'].entries()) {
+        await leaveUnknown(`${upstream}-${i}`, i, at(upstream))
+      }
+      await leaveUnknown('without', 4)
+      const left = async (ids: string[], upstreams: string[], limit = 100) => {
+        const found = await outbox().unsettled(limit, 0, { ids: new Set(ids), upstreams: new Set(upstreams) })
+        return found.map(({ id }) => id)
+      }
+      expect(await left([], [])).toEqual(['orders-0', 'stock-1', 'orders-2', 'stock-3', 'without'])
+      expect(await left(['orders-0'], [], 2)).toEqual(['stock-1', 'orders-2'])
+      expect(await left(['stock-1'], ['orders'])).toEqual(['stock-3', 'without'])
+    })
+
     test('keeps how an intent is settled', async () => {
       await leaveUnknown('a', 1_000, { settlement: SETTLEMENT, caller: 'alice' })
       expect((await outbox().unsettled(1, 0))[0]?.draft).toEqual({ ...DRAFT, settlement: SETTLEMENT, caller: 'alice' })
@@ -60,7 +75,9 @@ export function testRecovery(outbox: () => Outbox): void {
       await leaveUnknown('a', 1_000, { settlement: SETTLEMENT })
       await outbox().postpone('a', { attempts: 9, nextAtMs: 900_000, reason: 'status 503' })
       await outbox().park('a', 'not settled within 600 s', 700_000)
-      expect(await outbox().find('a')).toMatchObject({ state: 'parked', parkedAtMs: 700_000 })
+      const parked = await outbox().find('a')
+      expect(parked).toMatchObject({ state: 'parked', parkedAtMs: 700_000 })
+      expect(parked).not.toHaveProperty('nextAtMs')
       expect(await unsettled(900_000)).toEqual([])
       await outbox().requeue('a', 800_000)
       expect(await unsettled(0)).toEqual(['a'])

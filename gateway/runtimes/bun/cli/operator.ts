@@ -69,7 +69,7 @@ export const outboxOf: Reach<OutboxOperations> = async (plan, flags) => {
   const path = fileOf(plan, 'outbox', url)
   const outbox = await openSqliteOutbox({ path })
   return {
-    operations: createOutboxOperations(outbox, systemClock),
+    operations: createOutboxOperations({ outbox, clock: systemClock }),
     from: `${path}; no gateway runs at ${url}`,
     isLive: false,
     close: () => outbox.close(),
