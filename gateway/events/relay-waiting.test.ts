@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { commitOrder } from '../../tests/support/outbox-conformance.ts'
 import { type RecordedTelemetry, recordTelemetry } from '../../tests/support/recorded-telemetry.ts'
 import { createScriptedPublisher, type ScriptedPublisher } from '../../tests/support/scripted-publisher.ts'
+import { seededRandom } from '../../tests/support/seeded-random.ts'
 import { createVirtualClock, type VirtualClock } from '../../tests/support/virtual-clock.ts'
 import type { OutboxOperations } from '../core/operations.ts'
 import { createMemoryOutbox } from './memory-outbox.ts'
@@ -63,6 +64,42 @@ describe('a committed event that is not delivered', () => {
     }
     expect(await operations.show('a')).toMatchObject(shown)
     expect((await operations.list({ limit: 10 })).entries).toMatchObject([shown])
+  })
+
+  test('is sent again when the log and the list have said', async () => {
+    const random = seededRandom(7)
+    await relay.stop()
+    relay = createRelay({
+      outbox,
+      publisher,
+      lease: { isHeld: true, onHeld: () => () => {} },
+      clock,
+      random,
+      ...telemetry,
+    })
+    operations = createOutboxOperations({ outbox, clock, waiting: relay.waiting })
+    const came: number[] = []
+    const listed: (number | undefined)[] = []
+    publisher.answer(async (call) => {
+      came.push(clock.now())
+      listed.push((await operations.show('a')).nextAtMs)
+      call.fail(new Error('nack'))
+    })
+    await order('a')
+    await clock.advance(100_000)
+    expect(came.length).toBeGreaterThan(8)
+    expect(came.slice(1)).toEqual(listed.slice(1).map((ms) => ms ?? 0))
+    const [first] = warnings()
+    expect((came[1] ?? 0) - (came[0] ?? 0)).toBe(Number(first?.retryInMs))
+  })
+
+  test('is not promised an attempt while the broker is away', async () => {
+    publisher.answer((call) => call.fail(new Error('nack')))
+    await order('a')
+    publisher.become({ name: 'away', reason: 'connection refused' })
+    const shown = await operations.show('a')
+    expect(shown).toMatchObject({ reason: 'the broker is away: connection refused', attempts: 1 })
+    expect(shown).not.toHaveProperty('nextAtMs')
   })
 
   test('shows what the broker refuses', async () => {

@@ -110,7 +110,7 @@ describe('an operator', () => {
     await book()
     const list = await say('list', '--admin-port', adminPort)
     expect(list.output).toMatch(
-      /payment.* failed: .*; flight is not undone after 1 attempt: status 500; next attempt in (\d\ds|1m)\n/,
+      /payment.* failed: .*; flight is not undone after 1 attempt: status 500; next attempt in (\d\ds|1m|1m 1s)\n/,
     )
     answersUndo = 204
     undone.length = 0

@@ -8,6 +8,7 @@ import { type RunningGateway, startGateway } from '../../gateway/runtimes/bun/st
 import { commitOrder } from '../support/outbox-conformance.ts'
 import { until } from '../support/real-time.ts'
 import { type RecordedTelemetry, recordTelemetry } from '../support/recorded-telemetry.ts'
+import { settlementOf } from '../support/settler-bench.ts'
 
 /** What somebody who was paged types, against a gateway that runs and against one that does not. */
 
@@ -147,6 +148,7 @@ describe('sluice outbox', () => {
   test('does so in the file when no gateway runs, and the next start sends it', async () => {
     const all = await sluice('outbox', 'retry', '--all')
     expect([all.code, all.output]).toEqual([0, '2 put back\n'])
+    expect((await sluice('outbox', 'list')).output).not.toContain('next attempt')
     expect((await json('outbox', 'list', '--state', 'committed')).entries.map(({ id }: { id: string }) => id)).toEqual([
       'one',
       'two',
@@ -166,11 +168,42 @@ describe('sluice outbox', () => {
     await until('it was returned', async () => (await json('outbox', 'show', 'one')).attempts > 0)
     const reason = 'the broker returned it: no queue is bound to exchange "shop.events" for "order.placed"'
     const { output } = await sluice('outbox', 'list', '--state', 'committed')
-    expect(output).toMatch(new RegExp(`O-1 +${reason}(?:; next attempt in \\d+s)?$`, 'm'))
+    expect(output).toMatch(new RegExp(`O-1 +${reason}; next attempt (?:now|in \\d+s)$`, 'm'))
     expect(output).toContain('is sent by itself once the reason is mended')
     const shown = (await sluice('outbox', 'show', 'one')).output
     expect(shown).toContain(reason)
-    expect(shown).toMatch(/^attempts +\d+, next /m)
+    expect(shown).toMatch(/^attempts +\d+$/m)
+    expect(shown).toMatch(/^next attempt +(?:now|in \d+s)$/m)
+  }, 60_000)
+
+  test('promises an attempt to settle where a gateway runs that makes it, and nowhere else', async () => {
+    const outbox = await openSqliteOutbox({ path: join(folder, 'outbox.db') })
+    const draft = { route: 'all', method: 'POST', path: '/', settlement: settlementOf('key') }
+    await outbox.intend('asked', draft, Date.now())
+    await outbox.markUnknown('asked', 'upstream-timeout')
+    await outbox.postpone('asked', { attempts: 3, nextAtMs: Date.now() + 290_000, reason: 'status 503' })
+    await outbox.close()
+
+    const listed = await sluice('outbox', 'list', '--state', 'unknown')
+    expect(listed.output).toMatch(/^unknown .* status 503$/m)
+    expect(listed.output).toContain('unknown    is settled when a gateway runs')
+    const shown = (await sluice('outbox', 'show', 'asked')).output
+    expect(shown).toMatch(/^attempts +3$/m)
+    expect(shown).toMatch(/^next attempt +when a gateway runs$/m)
+    expect(await json('outbox', 'show', 'asked')).not.toHaveProperty('nextAtMs')
+    expect((await json('outbox', 'list', '--state', 'unknown')).entries[0]).not.toHaveProperty('nextAtMs')
+
+    await start()
+    const announced = /in 4m( \d+s)?$/m
+    expect((await sluice('outbox', 'list', '--state', 'unknown')).output).toMatch(
+      /^unknown .* status 503; next attempt/m,
+    )
+    expect((await sluice('outbox', 'list', '--state', 'unknown')).output).toMatch(announced)
+    expect((await sluice('outbox', 'show', 'asked')).output).toMatch(announced)
+    expect((await json('outbox', 'show', 'asked')).nextAtMs).toBeGreaterThan(Date.now())
+    const retried = await sluice('outbox', 'retry', 'asked')
+    expect(retried.output).toBe('asked is unknown: the gateway asks the service now, to settle it\n')
+    await until('it was asked', async () => (await json('outbox', 'show', 'asked')).state === 'parked')
   }, 60_000)
 
   test('says what is wrong, and returns 1', async () => {

@@ -7,8 +7,9 @@ import {
 } from '../../../core/operations.ts'
 import { systemClock } from '../system-clock.ts'
 import { toLimit, toName } from './arguments.ts'
+import { asPromised, nextAttempt, triedBy } from './next-attempt.ts'
 import { compensationsOf, type OperatorFlags, operate, type Reached } from './operator.ts'
-import { age, facts, span, table } from './table.ts'
+import { age, facts, table } from './table.ts'
 import { reportTally, theOne } from './wishes.ts'
 
 interface ListFlags extends OperatorFlags {
@@ -21,7 +22,10 @@ export function listCompensations({ state, limit, ...flags }: ListFlags): Promis
   const wish = { state: toName(state, 'state', COMPENSATION_STATES), limit: toLimit(limit) }
   return operate(compensationsOf, flags, async ({ operations, ...reached }) => {
     const list = await operations.list(wish)
-    console.log(flags.json ? JSON.stringify(list, null, 2) : describeList(list, reached, systemClock.now()))
+    const sagas = list.sagas.map((saga) => asPromised(saga, reached.isLive))
+    console.log(
+      flags.json ? JSON.stringify({ ...list, sagas }, null, 2) : describeList(list, reached, systemClock.now()),
+    )
     return 0
   })
 }
@@ -37,7 +41,7 @@ function describeList({ counts, sagas }: CompensationList, { from, isLive }: Fro
     saga.id,
     saga.route ?? '-',
     saga.writes.map(({ part, stage, isStuck }) => `${part}:${isStuck ? 'stuck' : stage}`).join(' '),
-    [saga.reason, progressOf(saga, nowMs), isLive && saga.nextAtMs && `next attempt ${nextOf(saga, nowMs)}`]
+    [saga.reason, progressOf(saga, nowMs), isLive && saga.nextAtMs && `next attempt ${nextAttempt(saga, nowMs)}`]
       .filter(Boolean)
       .join('; '),
   ])
@@ -60,11 +64,6 @@ const ADVICE: Readonly<Record<CompensationState, (isLive: boolean) => string>> =
   open: () => 'open     the request is still running',
 }
 
-function nextOf({ nextAtMs }: CompensationItem, nowMs: number): string {
-  const leftMs = (nextAtMs ?? 0) - nowMs
-  return leftMs > 0 ? `in ${span(Math.ceil(leftMs / 1_000) * 1_000)}` : 'now'
-}
-
 /** What holds it up. */
 function progressOf({ next, attempts = 0, lastFailure, nextAtMs = 0 }: CompensationItem, nowMs: number): string {
   if (!next) return ''
@@ -81,7 +80,10 @@ export function showCompensation(id: string | undefined, flags: OperatorFlags): 
   const wanted = theOne(id, 'compensations show')
   return operate(compensationsOf, flags, async ({ operations, ...reached }) => {
     const saga = await operations.show(wanted)
-    console.log(flags.json ? JSON.stringify(saga, null, 2) : describe(saga, reached, systemClock.now()))
+    const { isLive } = reached
+    console.log(
+      flags.json ? JSON.stringify(asPromised(saga, isLive), null, 2) : describe(saga, reached, systemClock.now()),
+    )
     return 0
   })
 }
@@ -104,7 +106,7 @@ function describe(saga: CompensationItem, { isLive }: From, nowMs: number): stri
     ['parked', at(saga.parkedAtMs)],
     ['so far', progressOf(saga, nowMs) || undefined],
     ['last attempt', at(saga.lastFailure?.atMs)],
-    ['next attempt', saga.next && (isLive ? nextOf(saga, nowMs) : 'when a gateway runs')],
+    ['next attempt', saga.next && (isLive ? nextAttempt(saga, nowMs) : 'when a gateway runs')],
     ...saga.writes.map((write): [string, string] => [write.part, describeWrite(write)]),
   ])
 }
@@ -138,13 +140,11 @@ export function retryCompensations(
     }
     const saga = await operations.retry(wanted)
     const afterwards = saga.state === 'undoing' ? triedBy(isLive) : AFTERWARDS[saga.state]
-    console.log(flags.json ? JSON.stringify(saga, null, 2) : `${saga.id} is ${saga.state}: ${afterwards}`)
+    console.log(
+      flags.json ? JSON.stringify(asPromised(saga, isLive), null, 2) : `${saga.id} is ${saga.state}: ${afterwards}`,
+    )
     return 0
   })
-}
-
-function triedBy(isLive: boolean): string {
-  return isLive ? 'the gateway tries it now' : 'no gateway was reached; the next one that runs tries it at once'
 }
 
 const AFTERWARDS = {

@@ -1,8 +1,9 @@
 import { ENTRY_STATES, type EntryState, type OutboxItem, type OutboxList } from '../../../core/operations.ts'
 import { systemClock } from '../system-clock.ts'
 import { toLimit, toName } from './arguments.ts'
+import { asPromised, nextAttempt, triedBy } from './next-attempt.ts'
 import { type OperatorFlags, operate, outboxOf, type Reached } from './operator.ts'
-import { age, facts, oneLine, shorten, span, table } from './table.ts'
+import { age, facts, oneLine, shorten, table } from './table.ts'
 import { reportTally, theOne } from './wishes.ts'
 
 interface ListFlags extends OperatorFlags {
@@ -15,7 +16,10 @@ export function listOutbox({ state, limit, ...flags }: ListFlags): Promise<numbe
   const wish = { state: toName(state, 'state', ENTRY_STATES), limit: toLimit(limit) }
   return operate(outboxOf, flags, async ({ operations, ...reached }) => {
     const list = await operations.list(wish)
-    console.log(flags.json ? JSON.stringify(list, null, 2) : describeList(list, reached, systemClock.now()))
+    const entries = list.entries.map((entry) => asPromised(entry, reached.isLive))
+    console.log(
+      flags.json ? JSON.stringify({ ...list, entries }, null, 2) : describeList(list, reached, systemClock.now()),
+    )
     return 0
   })
 }
@@ -32,7 +36,7 @@ function describeList({ counts, entries }: OutboxList, { from, isLive }: From, n
     entry.route ?? '-',
     entry.event?.type ?? '-',
     shorten(entry.event?.subject ?? '-'),
-    [entry.reason, nextOf(entry, nowMs)].filter(Boolean).join('; '),
+    [entry.reason, isLive && isTried(entry) && `next attempt ${nextAttempt(entry, nowMs)}`].filter(Boolean).join('; '),
   ])
   const head = ['STATE', 'AGE', 'ID', 'ROUTE', 'EVENT', 'SUBJECT', 'REASON']
   const shown = new Set(entries.map(({ state }) => state))
@@ -46,7 +50,10 @@ const ADVICE: Readonly<Record<EntryState, (isLive: boolean) => string>> = {
   parked: () =>
     `parked     waits for you: "outbox show ID" says more; once the reason is mended, "outbox retry ID" or "outbox retry --all"
            puts it back, and "outbox discard ID" gives it up`,
-  unknown: () => 'unknown    is settled by the gateway, which asks the service; "outbox retry ID" lets it ask at once',
+  unknown: (isLive) =>
+    isLive
+      ? 'unknown    is settled by the gateway, which asks the service; "outbox retry ID" has it ask at once'
+      : 'unknown    is settled when a gateway runs, which asks the service; "outbox retry ID" has that one ask at once',
   committed: (isLive) =>
     isLive
       ? 'committed  is sent by itself once the reason is mended; one without a reason is about to be sent'
@@ -54,17 +61,22 @@ const ADVICE: Readonly<Record<EntryState, (isLive: boolean) => string>> = {
   pending: () => 'pending    the request is still running',
 }
 
-function nextOf({ state, nextAtMs }: OutboxItem, nowMs: number): string {
-  const isTried = state === 'unknown' || state === 'committed'
-  return !isTried || nextAtMs === undefined || nextAtMs <= nowMs ? '' : `next attempt in ${span(nextAtMs - nowMs)}`
+/** Whether a gateway that runs tries it again by itself, and knows when. */
+function isTried({ state, settlement, nextAtMs }: OutboxItem): boolean {
+  return state === 'unknown' ? settlement !== undefined : state === 'committed' && nextAtMs !== undefined
 }
 
 /** `sluice outbox show ID`: everything about one entry but what the client sent. */
 export function showEntry(id: string | undefined, flags: OperatorFlags): Promise<number> {
   const wanted = theOne(id, 'outbox show')
-  return operate(outboxOf, flags, async ({ operations, isLive }) => {
+  return operate(outboxOf, flags, async ({ operations, ...reached }) => {
+    const { isLive } = reached
     const entry = await operations.show(wanted)
-    console.log(flags.json ? JSON.stringify(entry, null, 2) : describeEntry(entry, systemClock.now()))
+    console.log(
+      flags.json
+        ? JSON.stringify(asPromised(entry, isLive), null, 2)
+        : describeEntry(entry, reached, systemClock.now()),
+    )
     if (!flags.json && !isLive && entry.state === 'committed') console.log(`\n${ADVICE.committed(isLive)}`)
     return 0
   })
@@ -72,7 +84,7 @@ export function showEntry(id: string | undefined, flags: OperatorFlags): Promise
 
 const MAX_DATA = 4_000
 
-function describeEntry(entry: OutboxItem, nowMs: number): string {
+function describeEntry(entry: OutboxItem, { isLive }: From, nowMs: number): string {
   const { event, settlement } = entry
   const at = (ms: number | undefined) =>
     ms === undefined ? undefined : `${new Date(ms).toISOString()} (${age(ms, nowMs)} ago)`
@@ -90,12 +102,8 @@ function describeEntry(entry: OutboxItem, nowMs: number): string {
     ['parked', at(entry.parkedAtMs)],
     ['delivered', at(entry.deliveredAtMs)],
     ['settles by', settlement && `${settlement.mode} at upstream "${settlement.upstream}"`],
-    [
-      'attempts',
-      entry.attempts
-        ? `${entry.attempts}${entry.nextAtMs === undefined ? '' : `, ${nextOf(entry, nowMs) || 'next is due'}`}`
-        : undefined,
-    ],
+    ['attempts', entry.attempts ? `${entry.attempts}` : undefined],
+    ['next attempt', isTried(entry) ? (isLive ? nextAttempt(entry, nowMs) : 'when a gateway runs') : undefined],
     ['event', event && `${event.type} ${event.id}`],
     ['subject', event?.subject],
     ['goes to', event && `exchange "${event.exchange}", routing key "${event.routingKey}"`],
@@ -111,12 +119,12 @@ export function retryEntries(
   { all, ...flags }: OperatorFlags & { readonly all?: boolean },
 ): Promise<number> {
   const wanted = all && id === undefined ? undefined : theOne(all ? undefined : id, 'outbox retry', '--all')
-  return operate(outboxOf, flags, async ({ operations }) => {
+  return operate(outboxOf, flags, async ({ operations, isLive }) => {
     if (wanted === undefined) return reportTally(await operations.retryAll(), flags, 'put back')
     const entry = await operations.retry(wanted)
-    console.log(
-      flags.json ? JSON.stringify(entry, null, 2) : `${entry.id} is ${entry.state}: ${AFTERWARDS[entry.state]}`,
-    )
+    const { id, state } = entry
+    const afterwards = isLive || (state !== 'unknown' && state !== 'committed') ? AFTERWARDS[state] : triedBy(isLive)
+    console.log(flags.json ? JSON.stringify(asPromised(entry, isLive), null, 2) : `${id} is ${state}: ${afterwards}`)
     return 0
   })
 }
@@ -125,7 +133,7 @@ export function retryEntries(
 const AFTERWARDS = {
   committed: 'it is sent as soon as the broker takes it',
   delivered: 'the broker has it',
-  unknown: 'the gateway asks the service, to settle it',
+  unknown: 'the gateway asks the service now, to settle it',
   parked: 'it could not be settled or sent: "outbox show ID" says why',
   pending: 'its request is running',
 } as const

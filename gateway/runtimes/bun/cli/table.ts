@@ -46,7 +46,7 @@ export function age(atMs: number | undefined, nowMs: number): string {
 }
 
 /** A length of time in its largest unit. */
-export function span(ms: number): string {
+function span(ms: number): string {
   const unit = UNITS.find((each) => ms >= each.ms)
   return unit ? `${Math.floor(ms / unit.ms)}${unit.name}` : '0s'
 }
