@@ -34,7 +34,17 @@ export class Budget {
 
   step(): void {
     if (++this.#steps > MAX_STEPS) throw new BudgetSpent(`it takes more than ${MAX_STEPS} steps`)
-    if (this.#steps % STEPS_BETWEEN_LOOKS !== 0) return
+    if (this.#steps % STEPS_BETWEEN_LOOKS === 0) this.#look()
+  }
+
+  /** Counts the call of a function, as a step, and what it is given; one call can take far longer than one step. */
+  call(given: readonly unknown[]): void {
+    this.step()
+    this.#look()
+    for (const value of given) this.count(value)
+  }
+
+  #look(): void {
     if (this.#clock.monotonic() - this.#startedAt > MAX_MS) throw new BudgetSpent(`it takes more than ${MAX_MS} ms`)
   }
 

@@ -1,5 +1,5 @@
 /** Functions of JSONata that cost no more than what they are given, or that are bounded here. */
-const FUNCTIONS = [
+export const FUNCTIONS: readonly string[] = [
   ...['sum', 'count', 'max', 'min', 'average', 'string', 'substring', 'substringBefore', 'substringAfter'],
   ...['lowercase', 'uppercase', 'length', 'trim', 'pad', 'contains', 'replace', 'split', 'join'],
   ...['formatNumber', 'formatBase', 'formatInteger', 'number', 'floor', 'ceil', 'round', 'abs', 'sqrt', 'power'],

@@ -1,6 +1,7 @@
 import type jsonata from 'jsonata'
 import type { BudgetOf } from './budget.ts'
 import { registerSort } from './sort.ts'
+import { isFunction } from './write-json.ts'
 
 /**
  * Functions whose result can be far larger than what they are given, or that take far longer; in their bounds here.
@@ -15,7 +16,9 @@ export function registerBounded(expression: jsonata.Expression, budgetOf: Budget
       budgetOf(this.environment).allow(Math.abs(width))
       const fill = filler === undefined || filler === '' ? ' ' : filler
       const missing = Math.max(0, Math.abs(Math.trunc(width)) - [...text].length)
-      const padding = [...fill.repeat(Math.ceil(missing / [...fill].length))].slice(0, missing).join('')
+      const characters = [...fill]
+      const whole = Math.floor(missing / characters.length)
+      const padding = fill.repeat(whole) + characters.slice(0, missing % characters.length).join('')
       return width < 0 ? padding + text : text + padding
     },
     '<s-ns?:s>',
@@ -48,11 +51,28 @@ export function registerBounded(expression: jsonata.Expression, budgetOf: Budget
     },
     '<s-ssn?:s>',
   )
+  expression.registerFunction('spread', spread, '<x-:a<o>>')
   expression.registerFunction(
     'distinct',
     (values: unknown) => (Array.isArray(values) ? unlike(values) : values),
     '<x:x>',
   )
+}
+
+/** A mapping for each member. JSONata copies the list it has so far for each entry of a list. */
+function spread(value: unknown): unknown {
+  if (Array.isArray(value) && value.length > 0) return membersOf(value)
+  // A sequence of JSONata: of one it is that one, of none it is nothing.
+  return isComposite(value) ? Object.assign(membersOf(value), { sequence: true }) : value
+}
+
+function membersOf(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value.flatMap(membersOf)
+  return isComposite(value) ? Object.entries(value).map(([name, inner]) => ({ [name]: inner })) : [value]
+}
+
+function isComposite(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !isFunction(value)
 }
 
 /** The first of each that are alike, keys in any order; JSONata compares each with each. */

@@ -2,7 +2,10 @@ import jsonata from 'jsonata'
 import type { Clock } from '../../../gateway/core/clock.ts'
 import { Budget, BudgetSpent } from './budget.ts'
 import { type Expression, messageOf } from './expression.ts'
+import { FUNCTIONS } from './expression-names.ts'
 import { registerBounded } from './functions.ts'
+import { ENTRY, EXIT } from './hooks.ts'
+import { countNatives } from './natives.ts'
 import { type Bounds, writeJson } from './write-json.ts'
 
 type Json = Uint8Array<ArrayBuffer>
@@ -12,9 +15,6 @@ export type Transform = (json: Json, bounds: Bounds, given?: Readonly<Record<str
 
 /** Deepest recursion, and longest list that is made step by step. */
 const LIMITS = { stack: 250, sequence: 50_000 }
-/** Hooks that JSONata calls around each step. */
-const ENTRY = Symbol.for('jsonata.__evaluate_entry')
-const EXIT = Symbol.for('jsonata.__evaluate_exit')
 
 interface Frame {
   /** The outermost frame of an evaluation, which is its own. */
@@ -32,9 +32,11 @@ export function compileTransform({ source }: Expression, clock: Clock): Transfor
     budgets.set(base, budget)
     return budget
   }
-  bind(expression, ENTRY, (_: unknown, __: unknown, frame: Frame) => budgetOf(frame).step())
-  bind(expression, EXIT, (_: unknown, __: unknown, frame: Frame, value: unknown) => budgetOf(frame).count(value))
-  registerBounded(expression, (environment) => budgetOf(environment as Frame))
+  const budgetIn = (environment: object) => budgetOf(environment as Frame)
+  registerBounded(expression, budgetIn)
+  countNatives(expression, FUNCTIONS, budgetIn)
+  expression.assign(ENTRY, (_: unknown, __: unknown, frame: Frame) => budgetOf(frame).step())
+  expression.assign(EXIT, (_: unknown, __: unknown, frame: Frame, value: unknown) => budgetOf(frame).count(value))
 
   return async (json, bounds, given = {}) => {
     // Parsed anew: what others read is never what an expression works on.
@@ -50,8 +52,3 @@ export function compileTransform({ source }: Expression, clock: Clock): Transfor
 }
 
 const LONGEST_CAUSE = 200
-
-/** Its types know names of letters only. */
-function bind(expression: jsonata.Expression, name: symbol, hook: (...given: never[]) => void): void {
-  expression.assign(name as unknown as string, hook)
-}
