@@ -167,3 +167,24 @@ function toSeen(message: RawMessage, connection: number, connectionClosed: Promi
     text: () => latin1(raw),
   }
 }
+
+/** Raw upstreams of the tests of one file. */
+export interface RawUpstreams {
+  open(script: RawScript, options?: RawUpstreamOptions): Promise<RawUpstream>
+  /** Closes all that were opened so far; after each test, once nobody calls them any more. */
+  close(): Promise<void>
+}
+
+export function createRawUpstreams(): RawUpstreams {
+  const opened: RawUpstream[] = []
+  return {
+    async open(script, options) {
+      const upstream = await rawUpstream(script, options)
+      opened.push(upstream)
+      return upstream
+    },
+    async close() {
+      await Promise.all(opened.splice(0).map((upstream) => upstream.close()))
+    },
+  }
+}

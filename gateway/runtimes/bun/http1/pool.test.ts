@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { networkInterfaces } from 'node:os'
-import { type RawScript, type RawUpstream, rawUpstream } from '../../../../tests/support/raw-upstream.ts'
+import { createRawUpstreams, type RawScript, type RawUpstream } from '../../../../tests/support/raw-upstream.ts'
 import { until } from '../../../../tests/support/real-time.ts'
 import { createVirtualClock, type VirtualClock } from '../../../../tests/support/virtual-clock.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
@@ -16,7 +16,7 @@ const withFields = (fields: string) => `HTTP/1.1 200 OK\r\n${fields}\r\nContent-
 
 let clock: VirtualClock
 let pools: ConnectionPools
-const upstreams: RawUpstream[] = []
+const upstreams = createRawUpstreams()
 
 beforeEach(() => {
   clock = createVirtualClock()
@@ -24,14 +24,8 @@ beforeEach(() => {
 })
 afterEach(async () => {
   pools.close()
-  await Promise.all(upstreams.splice(0).map((upstream) => upstream.close()))
+  await upstreams.close()
 })
-
-async function listening(script: RawScript): Promise<RawUpstream> {
-  const upstream = await rawUpstream(script)
-  upstreams.push(upstream)
-  return upstream
-}
 
 function send({ url }: { readonly url: string }, request: Partial<OutgoingRequest> = {}): Promise<Response> {
   const { call, reply } = createCall(request)
@@ -44,19 +38,19 @@ const connectionsOf = ({ requests }: RawUpstream) => requests.map(({ connection 
 
 describe('a connection', () => {
   test('carries one call after the other', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     for (let i = 0; i < 5; i++) expect(await textOf(send(upstream))).toBe('ok')
     expect(connectionsOf(upstream)).toEqual([0, 0, 0, 0, 0])
   })
 
   test('carries one call at a time', async () => {
-    const upstream = await listening([{ waitMs: 20 }, OK])
+    const upstream = await upstreams.open([{ waitMs: 20 }, OK])
     await Promise.all([textOf(send(upstream)), textOf(send(upstream)), textOf(send(upstream))])
     expect(connectionsOf(upstream).sort()).toEqual([0, 1, 2])
   })
 
   test('is closed in good order when nobody has used it for 4 s', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     await textOf(send(upstream))
     await clock.advance(3_999)
     await textOf(send(upstream))
@@ -68,7 +62,7 @@ describe('a connection', () => {
   })
 
   test('is not used after its time, though it is not swept yet', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     await clock.advance(500)
     await textOf(send(upstream))
     await clock.advance(4_000)
@@ -82,7 +76,7 @@ describe('a connection', () => {
     { fields: 'Keep-Alive: timeout=60', keptMs: 4_000 },
   ]) {
     test(`is used for ${keptMs} ms after ${fields}`, async () => {
-      const upstream = await listening([withFields(fields)])
+      const upstream = await upstreams.open([withFields(fields)])
       await textOf(send(upstream))
       await clock.advance(keptMs - 1)
       await textOf(send(upstream))
@@ -94,7 +88,7 @@ describe('a connection', () => {
 
   for (const fields of ['Connection: close', 'Keep-Alive: timeout=1', 'Keep-Alive: timeout=0']) {
     test(`is closed at once after ${fields}`, async () => {
-      const upstream = await listening([withFields(fields)])
+      const upstream = await upstreams.open([withFields(fields)])
       await textOf(send(upstream))
       await until('it is closed', () => upstream.open() === 0)
       await textOf(send(upstream))
@@ -103,7 +97,7 @@ describe('a connection', () => {
   }
 
   test('is used for five minutes at most, so that a name is looked up again', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     for (let seconds = 0; seconds <= 306; seconds += 3) {
       await textOf(send(upstream))
       await clock.advance(3_000)
@@ -113,7 +107,7 @@ describe('a connection', () => {
   })
 
   test('that the upstream closes is forgotten', async () => {
-    const upstream = await listening((_, index) => (index === 0 ? [OK, 'close'] : [OK]))
+    const upstream = await upstreams.open((_, index) => (index === 0 ? [OK, 'close'] : [OK]))
     await textOf(send(upstream))
     await until('it is closed', () => upstream.open() === 0)
     await textOf(send(upstream, { method: 'POST' }))
@@ -123,7 +117,7 @@ describe('a connection', () => {
 
 describe('connections', () => {
   test('are as many as there are calls at once, over many rounds, and go when they are not needed', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     for (let round = 0; round < 10; round++) {
       const replies = await Promise.all(Array.from({ length: 200 }, () => textOf(send(upstream))))
       expect(replies).toEqual(Array.from({ length: 200 }, () => 'ok'))
@@ -135,7 +129,7 @@ describe('connections', () => {
   })
 
   test('that were not needed last are closed though others are in use', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     await Promise.all(Array.from({ length: 10 }, () => textOf(send(upstream))))
     for (let i = 0; i < 3; i++) {
       await clock.advance(2_000)
@@ -151,7 +145,7 @@ describe('connections', () => {
       return clock.after(ms, task)
     }
     pools = new ConnectionPools({ ...clock, after })
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     await textOf(send(upstream))
     await clock.advance(5_000)
     await until('it is closed', () => upstream.open() === 0)
@@ -164,7 +158,7 @@ describe('connections', () => {
   })
 
   test('are all closed at the end, and calls under way fail', async () => {
-    const upstream = await listening((_, index) => (index === 0 ? [OK] : ['hang']))
+    const upstream = await upstreams.open((_, index) => (index === 0 ? [OK] : ['hang']))
     await textOf(send(upstream))
     const idle = textOf(send(upstream))
     const hanging = [send(upstream), idle]
@@ -177,7 +171,7 @@ describe('connections', () => {
   })
 
   test('that are still opening at the end are closed then', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     const call = send(upstream)
     pools.close()
     expect(await failureOf(call)).toMatchObject({ code: 'the gateway stops', isUnsent: true })
@@ -189,7 +183,7 @@ describe('connections', () => {
 
 describe('a call that is given up', () => {
   test('before it is connected leaves the connection to the next', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     const abort = new AbortController()
     const call = send(upstream, { signal: abort.signal })
     abort.abort(new Error('gone'))
@@ -199,7 +193,7 @@ describe('a call that is given up', () => {
   })
 
   test('while it waits for the reply closes its connection, and no other call sees what came', async () => {
-    const upstream = await listening((_, index) => (index === 0 ? ['hang'] : [OK]))
+    const upstream = await upstreams.open((_, index) => (index === 0 ? ['hang'] : [OK]))
     const abort = new AbortController()
     const call = send(upstream, { signal: abort.signal })
     await until('it is sent', () => upstream.requests.length === 1)
@@ -211,7 +205,7 @@ describe('a call that is given up', () => {
   })
 
   test('while its body comes breaks the body', async () => {
-    const upstream = await listening(['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab', 'hang'])
+    const upstream = await upstreams.open(['HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab', 'hang'])
     const abort = new AbortController()
     const reply = await send(upstream, { signal: abort.signal })
     abort.abort(new Error('gone'))
@@ -220,7 +214,7 @@ describe('a call that is given up', () => {
   })
 
   test('after its reply touches nothing', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     const abort = new AbortController()
     const reply = await send(upstream, { signal: abort.signal })
     abort.abort(new Error('gone'))
@@ -234,21 +228,21 @@ describe('a kept connection that was closed when the request went out', () => {
   const dying: RawScript = ({ connection }, index) => (connection === 0 && index > 0 ? ['reset'] : [OK])
 
   test('has a GET sent again, on a new one', async () => {
-    const upstream = await listening(dying)
+    const upstream = await upstreams.open(dying)
     await textOf(send(upstream))
     expect(await textOf(send(upstream))).toBe('ok')
     expect(connectionsOf(upstream)).toEqual([0, 0, 1])
   })
 
   test('has a GET sent again once', async () => {
-    const upstream = await listening((_, index) => (index === 0 ? [OK] : ['reset']))
+    const upstream = await upstreams.open((_, index) => (index === 0 ? [OK] : ['reset']))
     await textOf(send(upstream))
     expect(await failureOf(send(upstream))).toMatchObject({ code: 'ECONNRESET', isUnsent: false })
     expect(connectionsOf(upstream)).toEqual([0, 0, 1])
   })
 
   test('has a GET sent again on no other kept one, which may be dead too', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     const pool = pools.to(upstream.url)
     const { call: first, reply } = createCall()
     let line: unknown
@@ -269,7 +263,7 @@ describe('a kept connection that was closed when the request went out', () => {
   })
 
   test('has no POST sent again', async () => {
-    const upstream = await listening(dying)
+    const upstream = await upstreams.open(dying)
     await textOf(send(upstream))
     expect(await failureOf(send(upstream, { method: 'POST' }))).toMatchObject({ code: 'ECONNRESET', isUnsent: false })
     expect(connectionsOf(upstream)).toEqual([0, 0])
@@ -295,14 +289,14 @@ describe('an address', () => {
   }
 
   test('where nobody listens fails every call, unsent', async () => {
-    const upstream = await listening([])
+    const upstream = await upstreams.open([])
     await upstream.close()
     const failures = await Promise.all([1, 2, 3].map(() => failureOf(send(upstream, { method: 'POST' }))))
     for (const failure of failures) expect(failure).toMatchObject({ code: 'ECONNREFUSED', isUnsent: true })
   })
 
   test('where somebody listens again by now is reached, though an attempt before fails', async () => {
-    const gone = await listening([])
+    const gone = await upstreams.open([])
     await gone.close()
     const abort = new AbortController()
     const early = send(gone, { signal: abort.signal })

@@ -1,11 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import {
-  type RawScript,
-  type RawUpstream,
-  type RawUpstreamOptions,
-  rawUpstream,
-} from '../../../../tests/support/raw-upstream.ts'
+import { createRawUpstreams } from '../../../../tests/support/raw-upstream.ts'
 import { until } from '../../../../tests/support/real-time.ts'
 import type { OutgoingRequest } from '../../../upstream/transport.ts'
 import { systemClock } from '../system-clock.ts'
@@ -20,6 +15,7 @@ const MEBIBYTE = 1_048_576
 const SOCKETS_BYTES = 12 * MEBIBYTE
 
 let pools: ConnectionPools
+const upstreams = createRawUpstreams()
 const closing: (() => unknown)[] = []
 
 beforeEach(() => {
@@ -28,13 +24,8 @@ beforeEach(() => {
 afterEach(async () => {
   pools.close()
   for (const close of closing.splice(0)) await close()
+  await upstreams.close()
 })
-
-async function listening(script: RawScript, options?: RawUpstreamOptions): Promise<RawUpstream> {
-  const upstream = await rawUpstream(script, options)
-  closing.push(upstream.close)
-  return upstream
-}
 
 /** Hands over its sockets as they are. */
 async function accepting(serve: (socket: Socket) => void): Promise<{ readonly url: string }> {
@@ -99,7 +90,12 @@ describe('a download', () => {
     ['in chunks', `Transfer-Encoding: chunked\r\n\r\n${(20 * MEBIBYTE).toString(16)}\r\n`, '\r\n0\r\n\r\n'],
   ] as const) {
     test(`${name} comes whole though the upstream has closed before it is read`, async () => {
-      const upstream = await listening([`HTTP/1.1 200 OK\r\n${head}`, new Uint8Array(20 * MEBIBYTE), tail, 'close'])
+      const upstream = await upstreams.open([
+        `HTTP/1.1 200 OK\r\n${head}`,
+        new Uint8Array(20 * MEBIBYTE),
+        tail,
+        'close',
+      ])
       const reply = await send(upstream)
       const slow = reply.body?.getReader()
       let read = 0
@@ -113,14 +109,14 @@ describe('a download', () => {
     })
 
     test(`${name} that is reset does not look whole`, async () => {
-      const upstream = await listening([`HTTP/1.1 200 OK\r\n${head}`, new Uint8Array(3 * MEBIBYTE), 'reset'])
+      const upstream = await upstreams.open([`HTTP/1.1 200 OK\r\n${head}`, new Uint8Array(3 * MEBIBYTE), 'reset'])
       const reply = await failureOf(send(upstream).then((begun) => begun.arrayBuffer()))
       expect(reply).toMatchObject({ message: expect.stringMatching(/broke off|ECONNRESET/) })
     })
   }
 
   test('that is cancelled closes the connection', async () => {
-    const upstream = await listening([
+    const upstream = await upstreams.open([
       'HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n',
       new Uint8Array(3 * MEBIBYTE),
       'hang',
@@ -166,7 +162,7 @@ describe('an upload', () => {
 
   for (const length of ['as it was said', 'in chunks'] as const) {
     test(`arrives byte for byte, ${length}`, async () => {
-      const upstream = await listening([OK])
+      const upstream = await upstreams.open([OK])
       const body = new Response('one two three').body
       const headers = new Headers(length === 'in chunks' ? {} : { 'content-length': '13' })
       expect(await (await send(upstream, { method: 'PUT', headers, body })).text()).toBe('ok')
@@ -179,14 +175,16 @@ describe('an upload', () => {
   }
 
   test('of bytes arrives whole, however large', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     const body = new Uint8Array(20 * MEBIBYTE).map((_, i) => i % 251)
     expect(await (await send(upstream, { method: 'POST', body })).text()).toBe('ok')
     expect(Buffer.compare(upstream.requests[0]?.body ?? new Uint8Array(), body)).toBe(0)
   })
 
   test('that is answered early is stopped, and its connection is not used again', async () => {
-    const upstream = await listening(['HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno'], { answerAt: 'head' })
+    const upstream = await upstreams.open(['HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno'], {
+      answerAt: 'head',
+    })
     const { promise: cancelled, resolve } = Promise.withResolvers<unknown>()
     const body = new ReadableStream<Uint8Array>({ start: (out) => out.enqueue(bytes('begin')), cancel: resolve })
     const reply = await send(upstream, { method: 'POST', body })
@@ -217,7 +215,7 @@ describe('an upload', () => {
   })
 
   test('that breaks off fails the call, and the upstream never takes it for whole', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     const body = new ReadableStream<Uint8Array>({
       start: (out) => out.enqueue(bytes('begin')),
       pull: () =>
@@ -235,7 +233,7 @@ describe('an upload', () => {
     ['shorter', 'one'],
   ] as const) {
     test(`that is ${name} than was said fails the call, and nothing beyond it is sent`, async () => {
-      const upstream = await listening([OK])
+      const upstream = await upstreams.open([OK])
       const headers = new Headers({ 'content-length': '7' })
       const failure = await failureOf(send(upstream, { method: 'POST', headers, body: new Response(text).body }))
       expect(failure).toMatchObject({ message: `The body is ${name} than its Content-Length` })
@@ -245,7 +243,7 @@ describe('an upload', () => {
   }
 
   test('is not sent again, though it is a kept connection that dies', async () => {
-    const upstream = await listening((_, index) => (index === 0 ? [OK] : ['reset']))
+    const upstream = await upstreams.open((_, index) => (index === 0 ? [OK] : ['reset']))
     await (await send(upstream)).text()
     const failure = await failureOf(send(upstream, { method: 'PUT', body: new Response('once').body }))
     expect(failure).toMatchObject({ name: 'ConnectionFailure', isUnsent: false })

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { type RawScript, type RawUpstream, rawUpstream } from '../../../../tests/support/raw-upstream.ts'
+import {
+  createRawUpstreams,
+  type RawScript,
+  type RawUpstream,
+  rawUpstream,
+} from '../../../../tests/support/raw-upstream.ts'
 import { until } from '../../../../tests/support/real-time.ts'
 import { createVirtualClock } from '../../../../tests/support/virtual-clock.ts'
 import { bodyOf, type Reply } from '../../../core/read-reply.ts'
@@ -10,21 +15,15 @@ import { createUpstreamTransport, type UpstreamTransport } from '../upstream-tra
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 let transport: UpstreamTransport
-const upstreams: RawUpstream[] = []
+const upstreams = createRawUpstreams()
 
 beforeEach(() => {
   transport = createUpstreamTransport(createVirtualClock())
 })
 afterEach(async () => {
   transport.close()
-  await Promise.all(upstreams.splice(0).map((upstream) => upstream.close()))
+  await upstreams.close()
 })
-
-async function listening(script: RawScript): Promise<RawUpstream> {
-  const upstream = await rawUpstream(script)
-  upstreams.push(upstream)
-  return upstream
-}
 
 /** A stop that knows who listens. */
 class Watched implements StopSource {
@@ -104,7 +103,7 @@ describe('whoever waits for a reply', () => {
   ]
   for (const { name, script, isThere, reply, isKept } of steps) {
     test(`is told once, though the call is given up ${name}, and listens no longer`, async () => {
-      const upstream = await listening(script)
+      const upstream = await upstreams.open(script)
       const asked = ask(upstream)
       await until(name, () => isThere(upstream, asked))
       asked.stop.abort(late)
@@ -119,7 +118,7 @@ describe('whoever waits for a reply', () => {
   }
 
   test('may ask at once, on the connection that brought the answer', async () => {
-    const upstream = await listening([OK])
+    const upstream = await upstreams.open([OK])
     const asked: Asked[] = []
     const next = () => {
       if (asked.length < 50) asked.push(ask(upstream, next))
@@ -133,7 +132,7 @@ describe('whoever waits for a reply', () => {
   test('may ask at once, when nobody listened there or the gateway stops', async () => {
     const nobody = await rawUpstream([OK])
     await nobody.close()
-    const silent = await listening(['hang'])
+    const silent = await upstreams.open(['hang'])
     const asked = Array.from({ length: 100 }, () => {
       const again: Asked[] = []
       const first = ask(nobody, () => again.push(ask(silent, () => again.push(ask(silent)))))
