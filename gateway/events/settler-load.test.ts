@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { createSettlerBench } from '../../tests/support/settler-bench.ts'
+import { sleep } from '../core/clock.ts'
 import { GatewayError } from '../core/errors.ts'
 import { OutboxStateError } from './outbox.ts'
 
@@ -139,6 +140,19 @@ describe('the settler, with others about', () => {
     expect(
       bench.telemetry.lines.filter(({ message }) => message === 'Cannot settle an unknown outcome now'),
     ).toHaveLength(2)
+  })
+
+  test('asks no more of many than are under way while the outbox takes no note of the answers', async () => {
+    bench = createSettlerBench(async () => {
+      await sleep(bench.clock, 50)
+      return Response.json({ id: 'o' })
+    })
+    bench.outbox.commit = async () => {
+      throw new Error('disk full')
+    }
+    for (let i = 0; i < 80; i++) await bench.leaveUnknown(`n${i}`)
+    await bench.clock.advance(1_900)
+    expect(bench.asked).toHaveLength(4)
   })
 
   test('stops without an answer, and writes nothing any more', async () => {
