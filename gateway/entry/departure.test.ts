@@ -17,15 +17,19 @@ function client() {
   return { gone, listening: () => listeners.size, leave }
 }
 
+const TOLD = { type: 'a.done', exchange: 'shop.events', subject: '{response.body.a}', data: '{response.body}' }
 const ROUTES = {
   composed: { path: '/composed', policies: [{ aggregate: { parts: { a: { upstream: 'shop', path: '/a' } } } }] },
   proxied: { path: '/proxied', upstream: 'shop' },
   fixed: { path: '/fixed', policies: [{ respond: { text: 'hello' } }] },
   moved: { path: '/moved', policies: [{ redirect: { to: '/fixed' } }] },
+  once: { path: '/once', upstream: 'shop', policies: [{ idempotency: {} }] },
+  told: { path: '/told', upstream: 'shop', policies: [{ publish: TOLD }] },
 }
 const CONFIG = JSON.stringify({ version: 1, upstreams: { shop: { url: 'http://shop.test' } }, routes: ROUTES })
 
 const BYTES = new TextEncoder().encode('{"a":1}')
+const JSON_TYPE = { headers: { 'content-type': 'application/json' } }
 
 function whole(): ReadReply {
   const headers = new Headers({ 'content-type': 'application/json' })
@@ -51,6 +55,19 @@ describe('a client that leaves', () => {
       const response = await gateway.fetch(path, { redirect: 'manual' }, { gone })
       expect([response.status, listening()]).toEqual([status, 0])
       await response.arrayBuffer()
+    })
+  }
+
+  for (const path of ['/once', '/told']) {
+    test(`is of no interest once all of the answer to its order is there: ${path}`, async () => {
+      const gateway = await createTestGateway({ config: CONFIG, upstream: () => new Response(BYTES, JSON_TYPE) })
+      for (const replayed of path === '/once' ? [null, 'true'] : [null]) {
+        const { gone, listening } = client()
+        const order = { method: 'POST', body: '{}', headers: { 'idempotency-key': 'an-order-of-1' } }
+        const response = await gateway.fetch(path, order, { gone })
+        expect([response.status, response.headers.get('idempotent-replayed'), listening()]).toEqual([200, replayed, 0])
+        expect(await response.json()).toEqual({ a: 1 })
+      }
     })
   }
 

@@ -1,32 +1,10 @@
 import { describe, expect, test } from 'bun:test'
+import { arrivedExchange } from '../../tests/support/arrived-exchange.ts'
 import type { Exchange } from '../core/exchange.ts'
 import { createKey } from '../core/keys.ts'
-import { Stop } from '../core/stop.ts'
-import { createExchange } from './exchange.ts'
 
 const SEEN = createKey<string>('seen')
 const OTHER = createKey<number>('other')
-
-function arrived(): { readonly exchange: Exchange; readonly stop: Stop } {
-  const stop = new Stop()
-  const exchange = createExchange({
-    request: new Request('http://gateway.test/'),
-    id: 'id',
-    route: 'route',
-    path: '/',
-    search: '',
-    params: {},
-    client: { ip: undefined, trusted: false, protocol: 'http', host: '' },
-    trace: { traceparent: '', tracestate: undefined },
-    stop,
-    deadline: Number.POSITIVE_INFINITY,
-    upgrade: undefined,
-    waitUntil: () => {},
-    bodyLimit: 0,
-    now: () => 0,
-  })
-  return { exchange, stop }
-}
 
 /** As the pipeline does for `next(change)`. */
 const derived = (exchange: Exchange, change: Partial<Exchange>): Exchange =>
@@ -34,7 +12,7 @@ const derived = (exchange: Exchange, change: Partial<Exchange>): Exchange =>
 
 describe('an exchange', () => {
   test('shares what is kept under a key with those that are derived of it, whichever of them keeps it', () => {
-    const { exchange } = arrived()
+    const { exchange } = arrivedExchange()
     const inner = derived(exchange, { id: 'inner' })
     expect(inner.get(SEEN)).toBeUndefined()
     inner.set(SEEN, 'below')
@@ -49,7 +27,7 @@ describe('an exchange', () => {
   })
 
   test('that is derived with another signal is ended by that one, and the one above as before', () => {
-    const { exchange, stop } = arrived()
+    const { exchange, stop } = arrivedExchange()
     const own = new AbortController()
     const inner = derived(exchange, { signal: own.signal })
     own.abort('its own')

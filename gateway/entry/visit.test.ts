@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { arrivedExchange } from '../../tests/support/arrived-exchange.ts'
 import { createVirtualClock } from '../../tests/support/virtual-clock.ts'
 import { GatewayError } from '../core/errors.ts'
-import { Stop } from '../core/stop.ts'
-import { createExchange } from './exchange.ts'
 import { type Leave, Visit } from './visit.ts'
 
 /** A visit whose pipeline is still busy. `left` holds every response that went through the door. */
@@ -14,23 +13,7 @@ function visiting(leave: Leave = (_, response) => response) {
     left.push(response)
     return leave(self, response)
   })
-  const stop = new Stop()
-  const exchange = createExchange({
-    request,
-    id: 'a',
-    route: 'a',
-    path: '/a',
-    search: '',
-    params: {},
-    client,
-    trace: { traceparent: '', tracestate: undefined },
-    stop,
-    deadline: Number.POSITIVE_INFINITY,
-    upgrade: undefined,
-    waitUntil: () => {},
-    bodyLimit: 0,
-    now: () => 0,
-  })
+  const { exchange, stop } = arrivedExchange({ request, client })
   visit.begin(exchange, stop)
   return { visit, exchange, left }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { headerName } from '../../gateway/config/fields.ts'
+import { editResponse } from '../../gateway/core/edit-response.ts'
 import { definePolicy, type OptionMistake } from '../../gateway/core/policy.ts'
 import { BUCKETS, createBuckets } from './bucket.ts'
 import { conditions, firstPresent, fits, requestReference } from './rule.ts'
@@ -74,7 +75,7 @@ export default definePolicy({
       call.record.version = version
       metrics.count('sluice_release_total', { upstream: owner, version })
       const response = await next({ version })
-      return header === undefined ? response : withHeader(response, header, version)
+      return header === undefined ? response : editResponse(response, (headers) => headers.set(header, version))
 
       function draw(): number | Promise<number> {
         const known = firstPresent(subject, scope)
@@ -92,16 +93,4 @@ function weightMistakes(weights: Readonly<Record<string, number>>): readonly Opt
     path: ['weights', version],
     message: 'is less than 0.01 % of the sum, the smallest share there is: raise it, or write 0',
   }))
-}
-
-function withHeader(response: Response, name: string, value: string): Response {
-  try {
-    response.headers.set(name, value)
-    return response
-  } catch {
-    // The fields of a fetched response are immutable on some runtimes.
-    const told = new Response(response.body, response)
-    told.headers.set(name, value)
-    return told
-  }
 }

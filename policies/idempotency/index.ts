@@ -3,6 +3,7 @@ import type { Exchange } from '../../gateway/core/exchange.ts'
 import { IDEMPOTENCY_KEY_RULE, parseIdempotencyKey } from '../../gateway/core/idempotency-key.ts'
 import { principal } from '../../gateway/core/keys.ts'
 import { definePolicy } from '../../gateway/core/policy.ts'
+import { noteWhole } from '../../gateway/core/read-reply.ts'
 import type { Reference } from '../../gateway/core/reference.ts'
 import { StoreUnavailable } from '../../gateway/core/store.ts'
 import { createAnswers, type Lease } from './answers.ts'
@@ -129,7 +130,8 @@ export default definePolicy({
       if (body.whole) await keep(lease, response, body.whole, exchange)
       else await keepWithout(lease, status, 'too-large', exchange)
       const sent = body.whole ?? body.stream
-      return new Response(response.body && sent, { status, statusText: response.statusText, headers })
+      const passed = new Response(response.body && sent, { status, statusText: response.statusText, headers })
+      return body.whole ? noteWhole(passed) : passed
     }
 
     /** A body that breaks off after the upstream has said yes must not lead to the work being done again. */

@@ -1,4 +1,5 @@
 import { collect } from '../../gateway/core/body.ts'
+import { noteWhole } from '../../gateway/core/read-reply.ts'
 import { parseReply, replyTooLarge, UnreadableReply } from '../../gateway/core/reply-body.ts'
 import { unlessAborted } from '../../gateway/core/unless-aborted.ts'
 
@@ -22,7 +23,7 @@ export async function readReply(response: Response, maxBytes: number, signal: Ab
     return { response: new Response(forClient, response), failure }
   }
   forClient.cancel().catch(() => {})
-  const passed = new Response(bytes, response)
+  const passed = noteWhole(new Response(bytes, response), bytes)
   try {
     return { response: passed, body: await parseReply(bytes, response.headers, maxBytes) }
   } catch (error) {

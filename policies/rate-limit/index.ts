@@ -1,3 +1,4 @@
+import { editResponse } from '../../gateway/core/edit-response.ts'
 import { GatewayError } from '../../gateway/core/errors.ts'
 import type { Exchange } from '../../gateway/core/exchange.ts'
 import { principal } from '../../gateway/core/keys.ts'
@@ -34,7 +35,10 @@ export default definePolicy({
       metrics.count('sluice_rate_limit_total', { mount: path, outcome: violated.length > 0 ? 'refused' : 'allowed' })
       if (violated.length > 0) throw refusal(exchange, violated, all)
       const response = await next()
-      return withFields(response, rateLimitFields(exchange.get(decisions) ?? []))
+      const fields = Object.entries(rateLimitFields(exchange.get(decisions) ?? []))
+      return editResponse(response, (headers) => {
+        for (const [name, value] of fields) headers.set(name, value)
+      })
     }
 
     /** Undefined when the store failed and the request may pass uncounted. */
@@ -87,14 +91,4 @@ function refusal(exchange: Exchange, violated: readonly Decision[], all: readonl
     headers: { 'retry-after': String(seconds), ...rateLimitFields(all) },
     extensions: { 'violated-policies': names },
   })
-}
-
-function withFields(response: Response, fields: Readonly<Record<string, string>>): Response {
-  try {
-    for (const [name, value] of Object.entries(fields)) response.headers.set(name, value)
-    return response
-  } catch {
-    // The fields of a fetched response are immutable on some runtimes.
-    return withFields(new Response(response.body, response), fields)
-  }
 }

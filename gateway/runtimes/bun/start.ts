@@ -83,6 +83,8 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     await store.opened
     const services: UpstreamServices = {
       ...parts,
+      // A gateway sees to it by itself that what a logger throws does no harm.
+      log: options.log,
       fetch: (url, init) => fetch(url, init),
       keep: createKeeper(),
       openCalls: Number.POSITIVE_INFINITY,

@@ -25,9 +25,11 @@ export function orderOf(parts: Parts): Order {
   const mistakes: OptionMistake[] = []
   for (const [name, part] of Object.entries(parts)) {
     if (!isWrite(part) || !isKnown(name)) continue
-    const open = ordered.filter((other) => !before(name).has(other) && !before(other).has(name))
-    // The last of them: all others come before it.
-    const earlier = open.find((one) => !open.some((other) => before(other).has(one)))
+    const settled = before(name)
+    const open = ordered.filter((other) => !settled.has(other) && !before(other).has(name))
+    // All others come before the last of them.
+    const beforeOthers = new Set(open.flatMap((one) => [...before(one)]))
+    const earlier = open.find((one) => !beforeOthers.has(one))
     ordered.push(name)
     if (earlier === undefined) continue
     const message = `"${earlier}" and "${name}" both write, and nothing says which comes first: add "after: [${earlier}]"`
