@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { failedTests } from './failed-tests.ts'
 import { findRabbitMq, findRedis, type RealService } from './real-services.ts'
 
 /** `npm test`: the checks, then every suite on every runtime, against real servers. Says plainly what it could not run. */
@@ -72,6 +73,7 @@ function run({ name, command }: Step, environment: NodeJS.ProcessEnv): Promise<{
 async function main(): Promise<number> {
   const isCi = process.env.CI === 'true'
   const failures: string[] = []
+  const details: string[] = []
   const missing: string[] = []
   for (const step of CHECKS) if ((await run(step, process.env)).code !== 0) failures.push(step.name)
 
@@ -102,13 +104,16 @@ async function main(): Promise<number> {
       total.passed += tally.passed
       total.failed += tally.failed
       total.skipped += tally.skipped
-      if (code !== 0 || tally.passed === 0) failures.push(`suite on ${step.name}`)
+      if (code === 0 && tally.passed > 0) continue
+      failures.push(`suite on ${step.name}`)
+      details.push(...failedTests(output))
     }
   } finally {
     for (const service of services) await service.stop()
   }
 
   console.log('\n── result')
+  for (const one of details) console.log(`${one}\n`)
   for (const one of missing) console.log(`  NOT RUN: ${one}`)
   if (isCi && (missing.length > 0 || total.skipped > 0)) failures.push('in CI nothing may be left out')
   for (const one of failures) console.log(`  FAILED: ${one}`)
