@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { quickestRun } from '../../tests/support/real-time.ts'
 import { parseConfigDocument } from './document.ts'
 import { emptyEnvironment } from './environment.ts'
 import { describeMistake, type Path } from './mistake.ts'
@@ -274,11 +275,11 @@ describe('a text made to exhaust', () => {
       told: TOO_DEEP,
       withinMs: 1_000,
     },
-  ])('is refused fast: $name', ({ text, told, withinMs }) => {
+  ])('is refused fast: $name', async ({ text, told, withinMs }) => {
     mistakesOf(laughs.slice(0, 2).join('\n'))
-    const startedMs = performance.now()
+    const tookMs = await quickestRun(withinMs, () => parse(text), 5)
+    expect(tookMs).toBeLessThanOrEqual(withinMs)
     const { data, mistakes } = parse(text)
-    expect(performance.now() - startedMs).toBeLessThan(withinMs)
     expect(data).toBe(undefined)
     expect(mistakes).toHaveLength(1)
     expect(mistakes.map((found) => describeMistake(found).slice('gateway.yaml:'.length))[0]).toMatch(told)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
+import { quickestRun } from '../../tests/support/real-time.ts'
 import { matchesTopic } from './topic.ts'
 
 const table: readonly [pattern: string, routingKey: string, matches: boolean][] = [
@@ -68,10 +69,11 @@ describe('topic matching', () => {
     )
   })
 
-  test('stays quick for patterns made to take long', () => {
+  test('stays quick for patterns made to take long', async () => {
     const pattern = `${'#.a.'.repeat(60)}z`
-    const startedAt = performance.now()
-    expect(matchesTopic(pattern, Array(125).fill('a').join('.'))).toBe(false)
-    expect(performance.now() - startedAt).toBeLessThan(500)
+    const tookMs = await quickestRun(500, () => {
+      expect(matchesTopic(pattern, Array(125).fill('a').join('.'))).toBe(false)
+    })
+    expect(tookMs).toBeLessThanOrEqual(500)
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { quickestRun } from '../../tests/support/real-time.ts'
 import { normalizePath } from './request-path.ts'
 
 describe('a request path', () => {
@@ -63,10 +64,11 @@ describe('a request path', () => {
     })
   }
 
-  test('of 16 KiB is read in no time, whatever is in it', () => {
-    const startedAt = Date.now()
-    for (const part of ['a', '/a', '/..', '/.', '%41', '%c3%a9', '(a+)+'])
-      normalizePath(`/${part.repeat(16_384 / part.length)}`)
-    expect(Date.now() - startedAt).toBeLessThan(200)
+  test('of 16 KiB is read in no time, whatever is in it', async () => {
+    const tookMs = await quickestRun(200, () => {
+      for (const part of ['a', '/a', '/..', '/.', '%41', '%c3%a9', '(a+)+'])
+        normalizePath(`/${part.repeat(16_384 / part.length)}`)
+    })
+    expect(tookMs).toBeLessThanOrEqual(200)
   })
 })

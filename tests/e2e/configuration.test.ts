@@ -6,6 +6,7 @@ import process from 'node:process'
 import { ConfigError } from '../../gateway/config/mistake.ts'
 import { startGateway } from '../../gateway/runtimes/bun/start.ts'
 import { rawUpstream } from '../support/raw-http.ts'
+import { quickestRun } from '../support/real-time.ts'
 import { recordTelemetry } from '../support/recorded-telemetry.ts'
 import { OK, openScene, SERVICES, simpleConfig } from './scene.ts'
 
@@ -86,9 +87,10 @@ describe('a file is refused', () => {
   ] // biome-ignore format: one file a line
   for (const [name, text, expected] of refused) {
     test(name, async () => {
-      const startedAt = performance.now()
-      expect((await mistakesOf(text)).join('\n')).toMatch(expected)
-      expect(performance.now() - startedAt).toBeLessThan(1_000)
+      const tookMs = await quickestRun(1_000, async () => {
+        expect((await mistakesOf(text)).join('\n')).toMatch(expected)
+      })
+      expect(tookMs).toBeLessThanOrEqual(1_000)
       expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
     })
   }
@@ -150,9 +152,10 @@ describe('a file is served', () => {
   test('with a path that looks like a regular expression, taken to the letter', async () => {
     const scene = await openScene({ config: (upstream) => simpleConfig(upstream, { route: { path: '/(a+)+$' } }) })
     expect((await scene.get('/(a+)+$')).status).toBe(200)
-    const startedAt = performance.now()
-    expect((await scene.get(`/${'a'.repeat(16_000)}!`)).status).toBe(404)
-    expect(performance.now() - startedAt).toBeLessThan(250)
+    const tookMs = await quickestRun(250, async () => {
+      expect((await scene.get(`/${'a'.repeat(16_000)}!`)).status).toBe(404)
+    })
+    expect(tookMs).toBeLessThanOrEqual(250)
     await scene.close()
   })
 

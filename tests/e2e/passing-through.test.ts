@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
-import process from 'node:process'
 import { gzipSync } from 'node:zlib'
 import { type RawStep, type RawUpstream, rawRequest } from '../support/raw-http.ts'
 import { until } from '../support/real-time.ts'
@@ -63,10 +62,8 @@ describe('a reply', () => {
   })
 
   test('is never inflated, however small a bomb is', async () => {
-    const rssBefore = process.memoryUsage.rss()
     const compressed = await scene.get('/bomb')
-    expect(compressed.body.length).toBe(BOMB.length)
-    expect(process.memoryUsage.rss() - rssBefore).toBeLessThan(64_000_000)
+    expect(Buffer.from(compressed.body).equals(BOMB)).toBe(true)
   })
 
   test('keeps each Set-Cookie on a line of its own, in order', async () => {

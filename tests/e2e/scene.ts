@@ -40,6 +40,8 @@ export interface Scene {
   send(input: Parameters<typeof rawRequest>[1], options?: RawRequestOptions): Promise<RawReply[]>
   /** Sends `GET target` with a Host and some more lines, and returns the one reply. */
   get(target: string, ...lines: readonly string[]): Promise<RawReply>
+  /** The requests that the gateway has taken and not ended. */
+  inFlight(): Promise<number>
   /** Waits until no request is in flight; what every test ends with. */
   settled(): Promise<void>
   close(): Promise<void>
@@ -76,6 +78,10 @@ export async function openScene({
   const gateway = await startGateway({ config: file, port: 0, adminPort: 0, log: telemetry.log })
   const port = Number(new URL(gateway.url).port)
   const send: Scene['send'] = (input, given) => rawRequest(port, input, given)
+  async function inFlight(): Promise<number> {
+    const text = await (await fetch(`${gateway.adminUrl}/_sluice/metrics`)).text()
+    return Number(/^sluice_requests_in_flight(?:\{[^}]*\})? (\d+)$/m.exec(text)?.[1])
+  }
   return {
     port,
     url: gateway.url,
@@ -90,11 +96,8 @@ export async function openScene({
       if (!reply) throw new Error(`No reply to GET ${target}`)
       return reply
     },
-    settled: () =>
-      until('no request in flight', async () => {
-        const text = await (await fetch(`${gateway.adminUrl}/_sluice/metrics`)).text()
-        return /^sluice_requests_in_flight(?:\{[^}]*\})? 0$/m.test(text)
-      }),
+    inFlight,
+    settled: () => until('no request in flight', async () => (await inFlight()) === 0),
     async close() {
       await gateway.stop()
       await upstream.close()

