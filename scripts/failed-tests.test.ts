@@ -32,6 +32,13 @@ test('a test that fails on Bun is named with its file and with what was expected
   expect(failures[1]).toMatch(/^b\.test\.ts: \(fail\) hangs .*\n\s+\^ this test timed out after 20ms\.$/)
 })
 
+test('a test that Bun names twice is told once', () => {
+  const passing = `for (let i = 0; i < 100; i++) test('passes ' + i, () => {})`
+  const output = outputOfBun({ 'a.test.ts': `${passing}\ntest('fails', () => expect(1).toBe(2))` })
+  expect(output.match(/^\(fail\) fails/gm)).toHaveLength(2)
+  expect(failedTests(output)).toHaveLength(1)
+})
+
 test('an error between the tests of Bun is told', () => {
   const [failure, ...rest] = failedTests(outputOfBun({ 'a.test.ts': `throw new Error('while it was loaded')` }))
   expect(failure).toMatch(/^# Unhandled error between tests\n.*error: while it was loaded/s)

@@ -2,6 +2,8 @@ const RESULT = /^\((?:pass|fail|skip|todo)\) /
 const FAILED = /^\(fail\) /
 /** A failure that follows its test's line belongs to it: `  ^ this test timed out after 50ms.` */
 const AFTERWORD = /^\s+\^ /
+/** Where many tests ran, Bun names at the end again those that failed. */
+const AGAIN = /^\d+ tests? failed:$/
 const FILE = /^\S+\.test\.ts:$/
 const UNHANDLED = /^# Unhandled error/
 const UNHANDLED_END = /^-+$/
@@ -40,7 +42,8 @@ function failedOnBun(lines: readonly string[]): string[] {
   const failures: string[] = []
   let file = ''
   let said: string[] = []
-  lines.forEach((line, index) => {
+  const again = lines.findIndex((line) => AGAIN.test(line))
+  lines.slice(0, again === -1 ? undefined : again).forEach((line, index) => {
     if (FILE.test(line)) file = line
     if (FAILED.test(line)) {
       const next = lines[index + 1] ?? ''

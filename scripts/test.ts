@@ -105,8 +105,9 @@ async function main(): Promise<number> {
       total.failed += tally.failed
       total.skipped += tally.skipped
       if (code === 0 && tally.passed > 0) continue
-      failures.push(`suite on ${step.name}`)
-      details.push(...failedTests(output))
+      const failed = failedTests(output)
+      details.push(...failed)
+      failures.push(`suite on ${step.name}`, ...failed.map((one) => one.split('\n', 1)[0] ?? ''))
     }
   } finally {
     for (const service of services) await service.stop()
