@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
+import { noteWhole } from '../../gateway/core/read-reply.ts'
 import { createTestGateway } from '../../tests/support/gateway.ts'
+import { readReply } from './reply.ts'
 
 const ORDER = { id: 'o-1', note: 'x'.repeat(2_000) }
 
@@ -47,5 +49,27 @@ describe('publish, of an upstream that encodes its reply although it was asked n
     expect([response.status, received]).toEqual([201, bytes])
     expect(intent?.outcome).toBe('unknown')
     expect(intent?.reason).toContain(reason)
+  })
+})
+
+describe('a reply whose bytes are all there', () => {
+  const bytes = new TextEncoder().encode(JSON.stringify(ORDER))
+  const whole = (maxBytes: number) => {
+    const response = noteWhole(new Response(bytes), bytes)
+    return { response, reply: readReply(response, maxBytes, new AbortController().signal) }
+  }
+
+  test('is read without a stream, and passed on itself', async () => {
+    const { response, reply } = whole(bytes.length)
+    expect(await reply).toEqual({ response, body: ORDER })
+    expect((await reply).response).toBe(response)
+    expect(await response.json()).toEqual(ORDER)
+  })
+
+  test('is passed on though it is too large to be read', async () => {
+    const { response, reply } = whole(bytes.length - 1)
+    expect(await reply).toEqual({ response, failure: `the response body has more than ${bytes.length - 1} bytes` })
+    expect((await reply).response).toBe(response)
+    expect(await response.json()).toEqual(ORDER)
   })
 })

@@ -1,5 +1,5 @@
 import { collect } from '../../gateway/core/body.ts'
-import { noteWhole } from '../../gateway/core/read-reply.ts'
+import { noteWhole, wholeBody } from '../../gateway/core/read-reply.ts'
 import { parseReply, replyTooLarge, UnreadableReply } from '../../gateway/core/reply-body.ts'
 import { unlessAborted } from '../../gateway/core/unless-aborted.ts'
 
@@ -13,6 +13,9 @@ export type ReadReply =
  * body that is too large, broken off, or not JSON is passed on all the same; `failure` then says what is wrong.
  */
 export async function readReply(response: Response, maxBytes: number, signal: AbortSignal): Promise<ReadReply> {
+  // Bytes that are there need no stream: the client gets the response untouched.
+  const there = wholeBody(response)
+  if (there !== undefined) return withBody(response, there, maxBytes)
   if (!response.body) return { response, body: undefined }
   const [forClient, forEvent] = response.body.tee()
   let bytes: Uint8Array<ArrayBuffer>
@@ -23,10 +26,14 @@ export async function readReply(response: Response, maxBytes: number, signal: Ab
     return { response: new Response(forClient, response), failure }
   }
   forClient.cancel().catch(() => {})
-  const passed = noteWhole(new Response(bytes, response), bytes)
+  return withBody(noteWhole(new Response(bytes, response), bytes), bytes, maxBytes)
+}
+
+async function withBody(response: Response, bytes: Uint8Array<ArrayBuffer>, maxBytes: number): Promise<ReadReply> {
   try {
-    return { response: passed, body: await parseReply(bytes, response.headers, maxBytes) }
+    if (bytes.length > maxBytes) throw replyTooLarge(maxBytes)
+    return { response, body: await parseReply(bytes, response.headers, maxBytes) }
   } catch (error) {
-    return { response: passed, failure: error instanceof Error ? error.message : String(error) }
+    return { response, failure: error instanceof Error ? error.message : String(error) }
   }
 }
