@@ -1,4 +1,4 @@
-import { Database } from 'bun:sqlite'
+import { Database, SQLiteError } from 'bun:sqlite'
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { reasonOf } from './failures.ts'
@@ -40,6 +40,23 @@ const BUSY_TIMEOUT_MS = 50
 const OPEN_TIMEOUT_MS = 5_000
 
 /**
+ * Of several processes that open a new file at the same moment SQLite refuses some at once, whatever their `busy_timeout`
+ * says: they try again until then.
+ */
+function keepWriteAheadLog(database: Database, untilMs: number): void {
+  for (;;) {
+    try {
+      database.run('PRAGMA journal_mode = WAL')
+      return
+    } catch (error) {
+      const isBusy = error instanceof SQLiteError && error.code?.startsWith('SQLITE_BUSY')
+      if (!isBusy || performance.now() >= untilMs) throw error
+    }
+    Bun.sleepSync(5)
+  }
+}
+
+/**
  * Opens a service's database, with the kit's tables beside the service's own. Every commit is on the disk before it
  * returns. `:memory:` for one that is gone with the process.
  */
@@ -48,7 +65,7 @@ export function openDatabase(path: string): Database {
     if (path !== ':memory:') mkdirSync(dirname(resolve(path)), { recursive: true })
     const database = new Database(path, { create: true, strict: true })
     database.run(`PRAGMA busy_timeout = ${OPEN_TIMEOUT_MS}`)
-    database.run('PRAGMA journal_mode = WAL')
+    keepWriteAheadLog(database, performance.now() + OPEN_TIMEOUT_MS)
     database.run('PRAGMA synchronous = FULL')
     database.run(TABLES)
     database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)

@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { keepWriteAheadLog } from './sqlite-wal.ts'
 
 /** Tells a journal from every other SQLite file: "SlJo". */
 const APPLICATION_ID = 0x536c_4a6f
@@ -61,7 +62,7 @@ const VERSION = VERSIONS.length
 
 /** Brings a database to the present schema, in one transaction, so that several processes may start at once. */
 export function migrateSagas(database: Database): void {
-  database.run('PRAGMA journal_mode = WAL')
+  keepWriteAheadLog(database)
   // Without FULL a write-ahead log is synced at checkpoints only, and a power loss takes acknowledged writes with it.
   database.run('PRAGMA synchronous = FULL')
   database

@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { keepWriteAheadLog } from './sqlite-wal.ts'
 
 /**
  * One row an entry. `sequence` is the order of commitment. `head` marks the first committed entry of each subject,
@@ -85,7 +86,7 @@ const MIGRATIONS = [ENTRIES, SEVERAL_PROCESSES, LARGE_BACKLOGS]
 /** Brings a database to the present schema, in one transaction, so that several processes may start at once. */
 export function migrate(database: Database): void {
   assertOurs(database)
-  database.run('PRAGMA journal_mode = WAL')
+  keepWriteAheadLog(database)
   // Without FULL a write-ahead log is synced at checkpoints only, and a power loss takes acknowledged writes with it.
   database.run('PRAGMA synchronous = FULL')
 

@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { keepWriteAheadLog } from './sqlite-wal.ts'
 
 /** Tells a store from every other SQLite file: "SlSt". */
 const APPLICATION_ID = 0x536c_5374
@@ -48,7 +49,7 @@ export function prepareStoreFile(database: Database): void {
   database.run(`PRAGMA busy_timeout = ${OPENING_MS}`)
   // Before anything is written: the file may be somebody else's.
   refuseForeign(database)
-  database.run('PRAGMA journal_mode = WAL')
+  keepWriteAheadLog(database)
   // What was promised to one client must still hold for it after a power loss.
   database.run('PRAGMA synchronous = FULL')
   const migration = database.transaction(() => {
