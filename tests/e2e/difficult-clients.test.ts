@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import type { RawStep } from '../support/raw-http.ts'
-import { quickestRun, until } from '../support/real-time.ts'
+import { quickest, quickestRun, until } from '../support/real-time.ts'
 import { OK, openScene, problemCode, type Scene, SERVICES } from './scene.ts'
 
 /** Clients that send too much, too slowly, or leave. Nothing hangs, nothing stays open, the next one is served. */
@@ -202,32 +202,40 @@ describe('a client that sends slowly', () => {
 })
 
 describe('a client that leaves', () => {
-  /** Sends, leaves when `when` holds, and waits until the upstream connection is gone. */
+  /** Sends, leaves when `when` holds, and tells how long the upstream connection outlived that, in milliseconds. */
   async function leaveWhen(input: string, when: () => boolean) {
     const leave = new AbortController()
     const sending = scene.send(input, { signal: leave.signal, timeoutMs: 10_000 })
     await until('the upstream to be busy', when)
     const open = forwarded().at(-1)
     leave.abort()
+    const leftAt = Date.now()
     await sending
     let closed = false
     void open?.connectionClosed.then(() => {
       closed = true
     })
-    // Long before the deadline of the call would end it.
-    await until('the upstream connection closed', () => closed, 5_000)
+    await until('the upstream connection closed', () => closed)
+    return Date.now() - leftAt
   }
 
   test('before the head of the reply takes the call to the upstream with it', async () => {
-    await leaveWhen('GET /hang HTTP/1.1\r\nHost: shop.test\r\n\r\n', () => forwarded().length === 1)
+    const measure = () => {
+      const asked = forwarded().length
+      return leaveWhen('GET /hang HTTP/1.1\r\nHost: shop.test\r\n\r\n', () => forwarded().length > asked)
+    }
+    expect(await quickest(500, measure)).toBeLessThanOrEqual(500)
     await until('the log line', () => scene.records().at(-1)?.failure === 'client-gone')
     expect(scene.records().at(-1)).toMatchObject({ status: 499, calls: [{ failure: 'client-gone' }] })
   })
 
   test('in the middle of the reply takes the upstream connection with it', async () => {
-    await leaveWhen('GET /endless HTTP/1.1\r\nHost: shop.test\r\n\r\n', () =>
-      scene.records().some(({ path }) => path === '/endless'),
-    )
+    const begun = () => scene.records().filter(({ path }) => path === '/endless').length
+    const measure = () => {
+      const before = begun()
+      return leaveWhen('GET /endless HTTP/1.1\r\nHost: shop.test\r\n\r\n', () => begun() > before)
+    }
+    expect(await quickest(500, measure)).toBeLessThanOrEqual(500)
   })
 
   test('in the middle of its own body is no error of the gateway or the upstream', async () => {

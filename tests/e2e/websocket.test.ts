@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import type { ServerWebSocket } from 'bun'
-import { until } from '../support/real-time.ts'
+import { quickest, until } from '../support/real-time.ts'
 import { openScene, problemCode, type Scene, SERVICES } from './scene.ts'
 
 /** WebSockets through the gateway, with Bun's own client and server at the ends. */
@@ -190,11 +190,16 @@ describe('a WebSocket', () => {
     expect([1000, 1005]).toContain(upstreamSide.close?.code ?? 0)
   })
 
-  test('whose upstream dies is closed with 1011', async () => {
-    const session = await open('/ws/echo')
-    lastSeen().socket.terminate()
-    await until('the close', () => session.closed !== undefined)
-    expect([1011, 1012]).toContain(session.closed?.code ?? 0)
+  test('whose upstream dies is closed with 1011 within a second', async () => {
+    const measure = async () => {
+      const session = await open('/ws/echo')
+      const diedAt = performance.now()
+      lastSeen().socket.terminate()
+      await until('the close', () => session.closed !== undefined)
+      expect([1011, 1012]).toContain(session.closed?.code ?? 0)
+      return performance.now() - diedAt
+    }
+    expect(await quickest(1_000, measure)).toBeLessThanOrEqual(1_000)
   })
 
   test('whose client dies is closed at the upstream', async () => {

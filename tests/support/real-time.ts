@@ -24,15 +24,24 @@ export async function until(
 }
 
 /**
- * How long the shortest of some runs took, in milliseconds; the first that takes at most `enoughMs` is the last. A machine
- * that is busy with other things makes a run late, but not each of them.
+ * The least of what some tries measure, in milliseconds; the first of at most `enoughMs` is the last. A machine that is
+ * busy with other things makes a try late, but not each of them.
  */
-export async function quickestRun(enoughMs: number, run: () => unknown, most = 10): Promise<number> {
+export async function quickest(enoughMs: number, measure: () => Promise<number>, most = 10): Promise<number> {
   let quickestMs = Number.POSITIVE_INFINITY
-  for (let i = 0; i < most && quickestMs > enoughMs; i++) {
-    const startedMs = performance.now()
-    await run()
-    quickestMs = Math.min(quickestMs, performance.now() - startedMs)
-  }
+  for (let i = 0; i < most && quickestMs > enoughMs; i++) quickestMs = Math.min(quickestMs, await measure())
   return quickestMs
+}
+
+/** How long the quickest of some runs took. */
+export function quickestRun(enoughMs: number, run: () => unknown, most?: number): Promise<number> {
+  return quickest(
+    enoughMs,
+    async () => {
+      const startedMs = performance.now()
+      await run()
+      return performance.now() - startedMs
+    },
+    most,
+  )
 }

@@ -1,5 +1,4 @@
 import type { Database } from 'bun:sqlite'
-import { keepWriteAheadLog } from './sqlite-wal.ts'
 
 /** "SLBR": tells the broker's files from those of any other program. */
 const APPLICATION_ID = 0x534c4252
@@ -43,7 +42,7 @@ const SCHEMA = `
 /** Brings a database to the present schema, in one transaction that also proves that nobody else has the file. */
 export function prepareBrokerDatabase(database: Database): void {
   database.run('PRAGMA locking_mode = EXCLUSIVE')
-  keepWriteAheadLog(database)
+  database.run('PRAGMA journal_mode = WAL')
   // Without FULL a write-ahead log is synced at checkpoints only, and a power loss takes confirmed messages with it.
   database.run('PRAGMA synchronous = FULL')
   database.run('PRAGMA journal_size_limit = 67108864')
