@@ -13,7 +13,11 @@ function openLines() {
     lines,
     atWork,
     room: () => room,
-    add: (upstream: string, id: string) => lines.add(upstream, entryOf(id)),
+    /** Whether it is in hand then. */
+    add(upstream: string, id: string): boolean {
+      lines.add(upstream, entryOf(id))
+      return lines.inHand.ids.has(id)
+    },
     async end(...ids: string[]): Promise<void> {
       for (const id of ids) {
         atWork.get(id)?.()

@@ -4,8 +4,8 @@ import type { InHand, OutboxEntry } from './outbox.ts'
 export interface SettleLines {
   /** What stands in a line or is asked about, and the upstreams whose line is full. */
   readonly inHand: InHand
-  /** False when the line of this upstream is full. */
-  add(upstream: string, entry: OutboxEntry): boolean
+  /** Leaves an entry whose upstream has a full line: a look finds it once there is room. */
+  add(upstream: string, entry: OutboxEntry): void
   /** Resolves when nothing is in hand. */
   ended(): Promise<void>
 }
@@ -47,7 +47,7 @@ export function createSettleLines({ work, onRoom }: SettleLineParts): SettleLine
   return {
     inHand: { ids, upstreams: full },
     add(upstream, entry) {
-      if (full.has(upstream)) return false
+      if (full.has(upstream)) return
       const line = lines.get(upstream) ?? { waiting: [], atWork: 0 }
       lines.set(upstream, line)
       ids.add(entry.id)
@@ -57,7 +57,6 @@ export function createSettleLines({ work, onRoom }: SettleLineParts): SettleLine
         const worker = serve(upstream, line).finally(() => workers.delete(worker))
         workers.add(worker)
       }
-      return true
     },
     async ended() {
       await Promise.all(workers)
